@@ -1,0 +1,70 @@
+# Few words: setup, demo, test, lint, notebooks, report, bench, browser-check, lock.
+# `make demo` and `make test` each set up everything they need, and are quick the second time.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE
+export UV_COMPILE_BYTECODE := 1
+export MPLBACKEND := agg
+
+BASE_PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+BIN := .venv/bin
+READY := .venv/.ready
+WORKERS ?= 2
+
+.PHONY: help setup demo test lint notebooks report bench browser-check lock docs clean
+
+help:
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+setup: $(READY) ## the environment in .venv (uv when present, else venv and pip)
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(BASE_PYTHON)" || { echo "costsim needs Python 3.11 or newer on PATH"; exit 1; }
+	@if command -v uv >/dev/null; then \
+		uv venv -q --clear --python "$$(command -v $(BASE_PYTHON))" .venv; \
+		uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock; \
+		uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+	else \
+		$(BASE_PYTHON) -m venv --clear .venv; \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock; \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	fi
+	@touch $@
+
+demo: $(READY) ## the $40k week, end to end, to one HTML page
+	@$(BIN)/costsim demo
+
+test: $(READY) ## every test, doctest and notebook
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile tests costsim
+
+lint: $(READY) ## ruff, mypy, the import contract, clean notebooks
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/nbstripout --verify --keep-id --keep-count notebooks/*.ipynb
+
+notebooks: $(READY) ## run every notebook with its full parameters, into runs/notebooks
+	@$(BIN)/python -m costsim.report.notebook --all runs/notebooks
+
+report: $(READY) ## the committed examples in reports/examples, made again
+	@$(BIN)/costsim demo --out reports/examples/demo.html --no-open
+
+bench: $(READY) ## a table of measured ratios
+	@$(BIN)/python -m tests.benchmarks
+
+browser-check: $(READY) ## notebook 00 in JupyterLab in a real headless Chromium
+	@$(BIN)/python tests/browser/check_lab.py
+
+docs: $(READY) ## the generated reference pages
+	@$(BIN)/python -m costsim.records.schema > docs/record.md
+
+lock: ## requirements.lock from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --group dev --extra lab --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
+		--custom-compile-command "make lock" -o requirements.lock
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,64 @@
+"""Who notices: a baseline says what is expected, a chart when it is too much.
+
+Works on any hourly series of dollars, simulated or real, many at once or one hour at a time.
+
+Examples
+--------
+>>> import pandas as pd
+>>> from costsim.detect import CUSUM, Detector, HourOfWeek
+>>> hours = pd.date_range("2024-07-01", periods=4 * 168, freq="h", tz="UTC")
+>>> Detector(HourOfWeek(), CUSUM(k=1.0, h=5.0)).alarms(pd.Series(20.0, index=hours))
+<Alarms: no alarm by HourOfWeek + CUSUM in 672 hours. Next: a lower threshold, or .plot()>
+"""
+
+from __future__ import annotations
+
+from costsim.detect import run_length
+from costsim.detect.alarms import Alarm, Alarms
+from costsim.detect.baselines import Baseline, HourOfWeek, IncludingWindow, TrailingMean
+from costsim.detect.charts import CUSUM, EWMA, Chart, Shewhart
+from costsim.detect.crossings import first_crossings
+from costsim.detect.detector import Detector
+from costsim.detect.hours import hour_of_week
+from costsim.detect.monitor import Stream
+from costsim.detect.naive import NaiveZScore, blind_after, largest_z
+from costsim.detect.presets import (
+    naive_z_score,
+    presets,
+    seasonal_cusum,
+    seasonal_ewma,
+    seasonal_z_score,
+    z_score,
+)
+from costsim.detect.rules import FixedThreshold, UserShare
+from costsim.detect.series_detector import SeriesDetector
+
+__all__ = [
+    "CUSUM",
+    "EWMA",
+    "Alarm",
+    "Alarms",
+    "Baseline",
+    "Chart",
+    "Detector",
+    "FixedThreshold",
+    "HourOfWeek",
+    "IncludingWindow",
+    "NaiveZScore",
+    "SeriesDetector",
+    "Shewhart",
+    "Stream",
+    "TrailingMean",
+    "UserShare",
+    "blind_after",
+    "first_crossings",
+    "hour_of_week",
+    "largest_z",
+    "naive_z_score",
+    "presets",
+    "run_length",
+    "seasonal_cusum",
+    "seasonal_ewma",
+    "seasonal_z_score",
+    "z_score",
+]

@@ -1,0 +1,60 @@
+"""What a baseline is: it says what was to be expected of a bin, from the bins before it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from costsim.detect.hours import FloatArray
+from costsim.errors import SettingError
+
+
+class Reading(NamedTuple):
+    """One bin against its baseline, for each series.
+
+    Attributes
+    ----------
+    expected_usd : ndarray, shape (n_series,)
+        Dollars that were to be expected; NaN where there is no baseline yet.
+    z : ndarray, shape (n_series,)
+        How far above that the bin is, in units of the usual scatter; NaN where unknown.
+    """
+
+    expected_usd: FloatArray
+    z: FloatArray
+
+
+class BaselineState(Protocol):
+    """A baseline at work: it has seen the bins so far."""
+
+    def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
+        """Judge the next bin of each series, then learn from it."""
+        ...
+
+
+@runtime_checkable
+class Baseline(Protocol):
+    """Settings of a baseline; `begin` sets one to work.
+
+    One step function serves a batch of many series and a live stream of one, so that the two
+    cannot differ, and a bin can only be judged by what came before it.
+    """
+
+    def begin(self, n_series: int) -> BaselineState:
+        """Start with no history."""
+        ...
+
+    def describe(self) -> str:
+        """Say in words what is expected."""
+        ...
+
+
+def at_least(what: str, got: float, least: float) -> None:
+    """Check a setting against its lower bound.
+
+    Raises
+    ------
+    SettingError
+        It is below the bound, or no number.
+    """
+    if not got >= least:
+        raise SettingError(f"{what} must be at least {least}; got {got!r}")

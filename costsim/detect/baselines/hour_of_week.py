@@ -1,0 +1,166 @@
+"""Hour of the week: Tuesday 10:00 is expected to be like the Tuesdays at 10:00 before."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from costsim.detect.baselines.base import Reading, at_least
+from costsim.detect.hours import HOURS_IN_WEEK, FloatArray
+
+# The median of |x| of normal data is sigma / 1.4826.
+_NORMAL = 1.4826
+
+
+@dataclass(frozen=True)
+class HourOfWeek:
+    """Median of the same local hour of the week before, on log dollars, with a robust scatter.
+
+    Parameters
+    ----------
+    weeks : int
+        Occurrences of the hour that are remembered, at least 1.
+    min_weeks : int
+        Known occurrences needed before anything is expected, from 1 to `weeks`.
+    offset_usd : float
+        Dollars an hour added before the logarithm, above 0. Far above it a bin is judged by its
+        ratio to what was expected, far below it by the dollars: 3 cents instead of 1 is nothing.
+    scale_hours : int
+        Past residuals that the scatter is taken from, at least 24.
+    min_scale_hours : int
+        Known residuals needed before anything is judged, from 2 to `scale_hours`.
+    guard_hours : int
+        Newest residuals left out of the scatter, at least 0.
+    refit_hours : int
+        The scatter is taken anew each so many bins, at least 1.
+    min_scale : float
+        Floor of the scatter in log units (0.05 is about 5%), above 0: a constant has none.
+    winsor : float
+        A bin further than so many scatters from what was expected is remembered as if it were
+        just so far, so that one bad week moves the next ones little even while there are only
+        two to take the median of. Above 0; `inf` turns it off.
+
+    Raises
+    ------
+    SettingError
+        A setting is outside its bounds.
+
+    Notes
+    -----
+    The scatter is 1.4826 times the median *absolute* residual, pooled over all hours. Residuals
+    are true forecast errors: each bin minus what was expected before it was seen; so a baseline
+    that is biased or has few weeks behind it pays with a wider scatter.
+
+    While an incident runs the baseline must not swallow it. The place is safe for a week,
+    because the newest occurrence it can hold is a week old, and for longer by the median and
+    the winsorised memory. The scatter is safe for `guard_hours` and then widens slowly; it is as
+    wide as the incident only once half of the residuals it holds are incident. What fails: a
+    level that stays up for good alarms for about `weeks`/2 weeks before it is the new normal,
+    two weeks of incident in a row blind the scatter, and a holiday is compared with working
+    days.
+
+    Where the clock goes back an hour of the week comes twice, and the first is the newest
+    occurrence for the second.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> state = HourOfWeek(min_scale_hours=24).begin(n_series=1)
+    >>> for hour in range(3 * 168):
+    ...     reading = state.step(np.array([20.0 if hour % 24 < 12 else 80.0]), hour % 168)
+    >>> [round(float(part[0]), 2) for part in reading]
+    [80.0, 0.0]
+    """
+
+    weeks: int = 8
+    min_weeks: int = 2
+    offset_usd: float = 1.0
+    scale_hours: int = 672
+    min_scale_hours: int = 48
+    guard_hours: int = 24
+    refit_hours: int = 24
+    min_scale: float = 0.05
+    winsor: float = 4.0
+
+    def __post_init__(self) -> None:
+        at_least("min_weeks", self.min_weeks, 1)
+        at_least("weeks", self.weeks, self.min_weeks)
+        at_least("offset_usd", self.offset_usd, 1e-9)
+        at_least("min_scale_hours", self.min_scale_hours, 2)
+        at_least("scale_hours", self.scale_hours, max(24, self.min_scale_hours))
+        at_least("guard_hours", self.guard_hours, 0)
+        at_least("refit_hours", self.refit_hours, 1)
+        at_least("min_scale", self.min_scale, 1e-9)
+        at_least("winsor", self.winsor, 1e-9)
+
+    def begin(self, n_series: int) -> _HourOfWeekState:
+        """Start with no history."""
+        return _HourOfWeekState(self, n_series)
+
+    def describe(self) -> str:
+        """Say in words what is expected."""
+        return f"the median of the same hour of the last {self.weeks} weeks, on log dollars"
+
+
+class _HourOfWeekState:
+    def __init__(self, settings: HourOfWeek, n_series: int) -> None:
+        self._settings = settings
+        self._every = np.arange(n_series)
+        self._past = np.full((HOURS_IN_WEEK, n_series, settings.weeks), np.nan)
+        self._seen = np.zeros((HOURS_IN_WEEK, n_series), dtype=np.int64)
+        self._guarded: deque[FloatArray] = deque()
+        self._residuals = np.full((n_series, settings.scale_hours), np.nan)
+        self._stored = 0
+        self._scatter = np.full(n_series, np.nan)
+        self._bins = 0
+
+    def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
+        settings = self._settings
+        if self._bins % settings.refit_hours == 0:
+            self._refit()
+        self._bins += 1
+        level = np.log(np.maximum(dollars, 0.0) + settings.offset_usd)
+        place = self._place(hour_of_week)
+        residual = level - place
+        z = residual / self._scatter
+        expected = np.maximum(np.exp(place) - settings.offset_usd, 0.0)
+        self._remember(level, place, hour_of_week)
+        self._guarded.append(residual)
+        if len(self._guarded) > settings.guard_hours:
+            self._residuals[:, self._stored % settings.scale_hours] = self._guarded.popleft()
+            self._stored += 1
+        return Reading(expected, z)
+
+    def _place(self, hour: int) -> FloatArray:
+        count = np.minimum(self._seen[hour], self._settings.weeks)
+        middle = _median(self._past[hour], count, self._every)
+        return np.where(count >= self._settings.min_weeks, middle, np.nan)
+
+    def _remember(self, level: FloatArray, place: FloatArray, hour: int) -> None:
+        # fmin and fmax pass over the NaN bounds of bins without a baseline.
+        reach = self._settings.winsor * self._scatter
+        kept = np.fmin(np.fmax(level, place - reach), place + reach)
+        known = np.flatnonzero(~np.isnan(level))
+        slot = self._seen[hour, known] % self._settings.weeks
+        self._past[hour, known, slot] = kept[known]
+        self._seen[hour, known] += 1
+
+    def _refit(self) -> None:
+        settings = self._settings
+        filled = self._residuals[:, : min(self._stored, settings.scale_hours)]
+        if filled.shape[1] < settings.min_scale_hours:
+            return
+        distance = np.abs(filled)
+        count = np.count_nonzero(~np.isnan(distance), axis=1)
+        scatter = np.maximum(_NORMAL * _median(distance, count, self._every), settings.min_scale)
+        self._scatter = np.where(count >= settings.min_scale_hours, scatter, np.nan)
+
+
+def _median(values: FloatArray, count: np.ndarray, every: np.ndarray) -> FloatArray:
+    """Median along the last axis of the `count` known values; sorting puts NaN last."""
+    ordered = np.sort(values, axis=1)
+    upper = np.minimum(count // 2, values.shape[1] - 1)
+    lower = np.maximum((count - 1) // 2, 0)
+    return np.asarray(0.5 * (ordered[every, lower] + ordered[every, upper]))

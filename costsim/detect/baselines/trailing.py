@@ -1,0 +1,91 @@
+"""Trailing mean: a bin is expected to be like the average of the last two weeks."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from costsim.detect.baselines.base import Reading, at_least
+from costsim.detect.baselines.moments import RollingMoments
+from costsim.detect.hours import FloatArray
+
+
+@dataclass(frozen=True)
+class TrailingMean:
+    """Mean and standard deviation of the bins strictly before the one that is judged.
+
+    Parameters
+    ----------
+    window_hours : int
+        Length of the window, at least 2.
+    min_hours : int
+        Known bins needed before anything is judged, at least 2.
+    guard_hours : int
+        Bins just before the judged one that are left out, so that an incident that has just
+        begun does not raise its own baseline. At least 0.
+    min_scale_share, min_scale_usd : float
+        Floor of the scatter, as a share of the mean and in dollars: a constant series has no
+        scatter at all, and its first cent more would else be infinitely unusual.
+
+    Raises
+    ------
+    SettingError
+        A setting is below its bound, or `min_hours` exceeds the window.
+
+    Notes
+    -----
+    Assumes that all hours of the week are alike. With a daily rhythm of +-80% the scatter is
+    57% of the mean, so z = 3 needs 13.5 times the usual at the trough and 1.5 times at the peak.
+    An incident that lasts moves into the window hour by hour and blinds the baseline.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> state = TrailingMean(window_hours=4, min_hours=2).begin(n_series=1)
+    >>> for dollars in (9.0, 11.0, 10.0):
+    ...     reading = state.step(np.array([dollars]), hour_of_week=0)
+    >>> float(reading.expected_usd[0]), float(reading.z[0])
+    (10.0, 0.0)
+    """
+
+    window_hours: int = 336
+    min_hours: int = 48
+    guard_hours: int = 0
+    min_scale_share: float = 0.01
+    min_scale_usd: float = 0.01
+
+    def __post_init__(self) -> None:
+        at_least("min_hours", self.min_hours, 2)
+        at_least("window_hours", self.window_hours, self.min_hours)
+        at_least("guard_hours", self.guard_hours, 0)
+        at_least("min_scale_share", self.min_scale_share, 0.0)
+        at_least("min_scale_usd", self.min_scale_usd, 1e-9)
+
+    def begin(self, n_series: int) -> _TrailingState:
+        """Start with no history."""
+        return _TrailingState(self, n_series)
+
+    def describe(self) -> str:
+        """Say in words what is expected."""
+        guard = f", the last {self.guard_hours} left out" if self.guard_hours else ""
+        return f"the mean of the {self.window_hours} hours before{guard}"
+
+
+class _TrailingState:
+    def __init__(self, settings: TrailingMean, n_series: int) -> None:
+        self._settings = settings
+        self._moments = RollingMoments(settings.window_hours, n_series)
+        self._held: deque[FloatArray] = deque()
+
+    def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
+        settings = self._settings
+        count, mean, scatter = self._moments.read()
+        expected = np.where(count >= settings.min_hours, mean, np.nan)
+        floor = np.maximum(settings.min_scale_share * np.abs(mean), settings.min_scale_usd)
+        z = (dollars - expected) / np.fmax(scatter, floor)
+        self._held.append(dollars)
+        if len(self._held) > settings.guard_hours:
+            self._moments.push(self._held.popleft())
+        return Reading(expected, z)

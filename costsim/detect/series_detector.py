@@ -1,0 +1,212 @@
+"""What every detector can do, and what all of them do alike."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, get_args, runtime_checkable
+
+from numpy.typing import ArrayLike
+
+from costsim.detect.alarms import Alarms
+from costsim.detect.crossings import first_crossings
+from costsim.detect.hours import FloatArray, IntArray, bin_start, hour_of_week, regular_hours, zone
+from costsim.detect.monitor import Monitor, SeriesRun, Stream, collect
+from costsim.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Channel = Literal["total", "top_user", "top_feature"]
+CHANNELS: tuple[str, ...] = get_args(Channel)
+
+
+def checked_channel(channel: str) -> None:
+    """Check which hourly series a detector reads.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such channel.
+    """
+    if channel not in CHANNELS:
+        raise UnknownNameError("channel", channel, CHANNELS)
+
+
+@runtime_checkable
+class SeriesDetector(Protocol):
+    """Anything that watches one hourly series of dollars and raises alarms.
+
+    An alarm is `statistic > threshold`. The statistic does not depend on the threshold, so that
+    a study can calibrate it on paths computed once.
+    """
+
+    @property
+    def name(self) -> str:
+        """How tables and alarms call it."""
+        ...
+
+    @property
+    def channel(self) -> str:
+        """The series it reads: `total`, `top_user` or `top_feature` (dearest one in the hour)."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """The statistic above which there is an alarm."""
+        ...
+
+    def with_threshold(self, threshold: float) -> Self:
+        """Give the same detector with another threshold."""
+        ...
+
+    def describe(self) -> str:
+        """Say in one line of words what it does."""
+        ...
+
+    def statistic(self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0) -> FloatArray:
+        """Threshold-free statistic of each bin."""
+        ...
+
+    def first_alarm(
+        self,
+        values: ArrayLike,
+        hour_of_week: ArrayLike,
+        start: int = 0,
+        threshold: float | None = None,
+    ) -> IntArray:
+        """Bin of the first alarm of each series, -1 for none."""
+        ...
+
+    def first_alarm_for(
+        self, values: ArrayLike, hour_of_week: ArrayLike, thresholds: ArrayLike, start: int = 0
+    ) -> IntArray:
+        """Bin of the first alarm of each series at each threshold, -1 for none."""
+        ...
+
+    def alarms(
+        self,
+        series: pd.Series[Any],
+        start: object = None,
+        time_zone: str = "UTC",
+        quiet_hours: int = 0,
+    ) -> Alarms:
+        """All alarms on one series."""
+        ...
+
+    def stream(self, time_zone: str = "UTC", start: object = None, quiet_hours: int = 0) -> Stream:
+        """Watch live."""
+        ...
+
+
+class SeriesDetectorBase(ABC):
+    """Alarms, streams and crossings from two things: `statistic` for many series, `run` for one.
+
+    Subclasses are frozen dataclasses with fields `name` and `channel`.
+    """
+
+    name: str
+    channel: str
+
+    @property
+    @abstractmethod
+    def threshold(self) -> float:
+        """The statistic above which there is an alarm."""
+
+    @abstractmethod
+    def statistic(self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0) -> FloatArray:
+        """Threshold-free statistic of each bin.
+
+        Parameters
+        ----------
+        values : array-like, shape (T,) or (n_series, T)
+            Dollars a bin; NaN is a gap.
+        hour_of_week : array-like of int, shape (T,)
+            Local hour of the week of each bin, 0 (Monday 00:00) to 167.
+        start : int
+            Bin at which monitoring begins. The chart begins there, at zero or at its head
+            start; the baseline uses all bins before the judged one.
+
+        Returns
+        -------
+        ndarray, the shape of `values`
+            NaN before `start`, in gaps, and where there is no baseline yet. The statistic of a
+            bin depends on that bin and earlier ones only, and is meant for the first alarm:
+            after one, `alarms` restarts the chart.
+        """
+
+    @abstractmethod
+    def run(self) -> SeriesRun:
+        """Start on one series."""
+
+    def first_alarm(
+        self,
+        values: ArrayLike,
+        hour_of_week: ArrayLike,
+        start: int = 0,
+        threshold: float | None = None,
+    ) -> IntArray:
+        """Bin of the first alarm at or after `start`, shape (n_series,); -1 for none."""
+        wanted = self.threshold if threshold is None else threshold
+        return self.first_alarm_for(values, hour_of_week, wanted, start)[:, 0]
+
+    def first_alarm_for(
+        self, values: ArrayLike, hour_of_week: ArrayLike, thresholds: ArrayLike, start: int = 0
+    ) -> IntArray:
+        """Bin of the first alarm at each of (m,) thresholds, shape (n_series, m); -1 for none.
+
+        The statistic is computed once for all of them.
+        """
+        return first_crossings(self.statistic(values, hour_of_week, start), thresholds)
+
+    def alarms(
+        self,
+        series: pd.Series[Any],
+        start: object = None,
+        time_zone: str = "UTC",
+        quiet_hours: int = 0,
+    ) -> Alarms:
+        """All alarms on one series of hourly dollars.
+
+        Parameters
+        ----------
+        series : pandas.Series
+            Dollars an hour on an aware, rising DatetimeIndex of bin starts; hours that are
+            missing count as unknown, not as zero.
+        start : aware time, optional
+            When monitoring begins; what lies before only teaches the baseline.
+        time_zone : str
+            IANA zone whose clocks the users live by.
+        quiet_hours : int
+            Alarming bins with at most so many others between them are one episode. 0 joins
+            neighbours only: after an alarm the chart begins again at zero, so a lasting
+            incident alarms each time it has added up anew.
+
+        Returns
+        -------
+        Alarms
+            One row an episode.
+
+        Raises
+        ------
+        DataError
+            The series is not as described.
+        SettingError
+            `start`, `time_zone` or `quiet_hours` is not.
+        """
+        import pandas as pd
+
+        zone(time_zone)
+        since = None if start is None else bin_start(start, "start")
+        hourly = regular_hours(series)
+        index = pd.DatetimeIndex(hourly.index)
+        hours = hour_of_week(index, time_zone).tolist()
+        begin = 0 if since is None else int(index.searchsorted(since))
+        monitor = Monitor(self.run(), self.threshold, quiet_hours)
+        for i, (dollars, hour) in enumerate(zip(hourly.tolist(), hours, strict=True)):
+            monitor.step(dollars, hour, i >= begin)
+        spend = pd.DataFrame({"time": index, "usd": hourly.to_numpy()})
+        return collect(monitor.episodes, spend, self.threshold, self.name, time_zone)
+
+    def stream(self, time_zone: str = "UTC", start: object = None, quiet_hours: int = 0) -> Stream:
+        """Watch live: `update(time, value)` an hour at a time, equal to `alarms`."""
+        return Stream(self.run(), self.threshold, self.name, time_zone, start, quiet_hours)

@@ -1,0 +1,48 @@
+"""Where the data files that come with costsim are found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+from costsim.errors import CostsimError
+
+Kind = Literal["prices", "scenarios"]
+
+_PACKAGE: Final = Path(__file__).resolve().parent
+
+
+def bundled(kind: Kind) -> Path:
+    """Return the folder of bundled data files of one kind.
+
+    An installed wheel carries them inside the package (``costsim/_data/<kind>``); a source
+    checkout has them beside it (``data/<kind>``). The wheel's place is tried first.
+
+    Parameters
+    ----------
+    kind : {"prices", "scenarios"}
+        Which folder.
+
+    Returns
+    -------
+    pathlib.Path
+        An existing directory.
+
+    Raises
+    ------
+    CostsimError
+        When neither place exists: the installation is incomplete.
+
+    Examples
+    --------
+    >>> bundled("prices").name
+    'prices'
+    """
+    places = (_PACKAGE / "_data" / kind, _PACKAGE.parent / "data" / kind)
+    for place in places:
+        if place.is_dir():
+            return place
+    raise CostsimError(
+        f"bundled {kind} data must be in one of {', '.join(map(str, places))}; got neither: "
+        "reinstall costsim"
+    )

@@ -1,0 +1,31 @@
+"""The only place that draws: frames in, axes out, alt text attached.
+
+Every function takes a frame and keywords, draws on ``ax`` or on a figure of its own, and returns
+the axes, which show themselves in a notebook. Nothing here knows who made the frame.
+"""
+
+from costsim.show.figures.burn import burn_clock
+from costsim.show.figures.detectors import detector_comparison
+from costsim.show.figures.header import alt_text
+from costsim.show.figures.parts import breakdown, concentration, cost_per_call
+from costsim.show.figures.picture import png, svg
+from costsim.show.figures.series import autocorrelation, decomposition
+from costsim.show.figures.spend import daily_spend, hourly_spend, month_to_date
+from costsim.show.figures.style import page_width
+
+__all__ = [
+    "alt_text",
+    "autocorrelation",
+    "breakdown",
+    "burn_clock",
+    "concentration",
+    "cost_per_call",
+    "daily_spend",
+    "decomposition",
+    "detector_comparison",
+    "hourly_spend",
+    "month_to_date",
+    "page_width",
+    "png",
+    "svg",
+]

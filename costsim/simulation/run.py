@@ -1,0 +1,169 @@
+"""Simulate: world, demand, records, truth, committed as one dataset."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from costsim.errors import SettingError
+from costsim.records.dataset import Records
+from costsim.records.manifest import DataFile, Manifest
+from costsim.records.writer import DatasetWriter
+from costsim.simulation.demand import Calls, Demand
+from costsim.simulation.recording import Recorder
+from costsim.simulation.result import SimulationResult
+from costsim.simulation.scenario import Scenario, load_scenario
+from costsim.simulation.world import play
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def simulate(
+    scenario: Scenario | str,
+    *,
+    seed: int = 0,
+    out: str | Path | None = None,
+    workers: int = 2,
+    progress: Callable[[int], object] | None = None,
+) -> SimulationResult:
+    """Simulate a scenario into call records.
+
+    Parameters
+    ----------
+    scenario : Scenario or str
+        Or the name or path that :func:`load_scenario` takes.
+    seed : int
+        Not negative. The same scenario, seed and version give the same bytes.
+    out : path, optional
+        Folder for the dataset; a temporary one, gone with the result, by default.
+    workers : int
+        Threads, at least 1; never changes a byte.
+    progress : callable, optional
+        Called with 1 after each simulated day.
+
+    Raises
+    ------
+    SettingError
+        A seed or number of workers that is not allowed.
+    DatasetError
+        `out` holds something that a simulation must not replace.
+
+    Examples
+    --------
+    >>> import costsim
+    >>> scenario = costsim.load_scenario("quiet").model_copy(update={"days": 1})
+    >>> result = costsim.simulate(scenario, seed=7)
+    >>> result.records.manifest.seed, len(result.incidents)
+    (7, 0)
+    """
+    if isinstance(scenario, str):
+        scenario = load_scenario(scenario)
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        raise SettingError(f"seed must be an integer from 0 to 2**63 - 1; got {seed!r}")
+    if not isinstance(workers, int) or workers < 1:
+        raise SettingError(f"workers must be an integer of at least 1; got {workers!r}")
+    temporary = tempfile.TemporaryDirectory(prefix="costsim-") if out is None else None
+    folder = Path(temporary.name if temporary else out)  # type: ignore[arg-type]
+    world = play(scenario, seed)
+    recorder = Recorder(Demand(world, seed))
+    # an unknown book or model is said before anything is written
+    for feature in scenario.features.values():
+        recorder.book.unit(feature.model, at=scenario.start, provider=feature.provider)
+    with DatasetWriter(folder) as writer:
+        files, truths = _write_days(recorder, writer, workers, progress)
+        truth = _write_truth(writer, truths)
+        manifest = writer.commit(_manifest(scenario, seed, truth), files)
+    return SimulationResult(
+        scenario, seed, Records(manifest, folder=folder), tuple(world.events), _keep=temporary
+    )
+
+
+def _write_days(
+    recorder: Recorder,
+    writer: DatasetWriter,
+    workers: int,
+    progress: Callable[[int], object] | None,
+) -> tuple[list[DataFile], list[pa.Table]]:
+    """Days in `workers` runs of neighbours; each begins with the tail of the day before it."""
+    calendar = recorder.demand.world.scenario.calendar
+
+    def run(days: range) -> list[tuple[DataFile, pa.Table]]:
+        done = []
+        spill = recorder.demand.day(days[0] - 1) if days[0] else []
+        for day in days:
+            drawn = recorder.demand.day(day)
+            table, truth = recorder.day(day, [*spill, *drawn])
+            spill = _tail(drawn, calendar.day_range_us(day)[1])
+            done.append((writer.write(table, calendar.date_of(day).isoformat()), truth))
+            if progress:
+                progress(1)
+        return done
+
+    size = -(-calendar.days // workers)
+    runs = [range(d, min(d + size, calendar.days)) for d in range(0, calendar.days, size)]
+    with ThreadPoolExecutor(workers) as pool:
+        done = [pair for part in pool.map(run, runs) for pair in part]
+    return [file for file, _ in done if file.rows], [truth for _, truth in done]
+
+
+def _tail(drawn: list[Calls], end_us: int) -> list[Calls]:
+    """Calls of a day's sessions that come after midnight."""
+    late = [calls.where(calls.time_us >= end_us) for calls in drawn]
+    return [calls for calls in late if len(calls)]
+
+
+def _write_truth(writer: DatasetWriter, truths: list[pa.Table]) -> DataFile | None:
+    import pyarrow as pa
+
+    whole = pa.concat_tables(truths)
+    return writer.write(whole, "truth", where=".") if len(whole) else None
+
+
+def _manifest(scenario: Scenario, seed: int, truth: DataFile | None) -> Manifest:
+    calendar = scenario.calendar
+    end = calendar.to_utc(_midnight(scenario))
+    incidents = []
+    for name, incident in scenario.incidents.items():
+        launch = scenario.features[incident.feature].launch
+        incidents.append(
+            {
+                "name": name,
+                "feature_name": incident.feature,
+                "cause": incident.cause,
+                "starts": calendar.to_utc(incident.starts).isoformat(),
+                "ends": end.isoformat(),
+                "launched": calendar.to_utc(launch).isoformat() if launch else None,
+                "movable": incident.movable,
+            }
+        )
+    return Manifest(
+        kind="SIMULATED",
+        costsim_version=package_version(),
+        time_zone=scenario.time_zone,
+        monthly_budget_usd=scenario.monthly_budget_usd,
+        price_book=scenario.price_book,
+        period=(calendar.origin.isoformat(), end.isoformat()),
+        scenario=scenario.name,
+        scenario_hash=scenario.hash,
+        seed=seed,
+        incidents=tuple(incidents),
+        truth=truth,
+    )
+
+
+def _midnight(scenario: Scenario) -> datetime:
+    return datetime.combine(scenario.calendar.date_of(scenario.days), time())
+
+
+def package_version() -> str:
+    """Version of the installed package; a bare checkout says so."""
+    try:
+        return version("costsim")
+    except PackageNotFoundError:
+        return "0+checkout"

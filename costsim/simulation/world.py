@@ -1,0 +1,143 @@
+"""The world of a run, in SimPy: what is truly an event. First: launches and adoption."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from costsim.simulation.calendar import HOUR_US
+from costsim.simulation.population import Users
+from costsim.simulation.streams import stream
+
+if TYPE_CHECKING:
+    import simpy
+    from numpy.typing import NDArray
+
+    from costsim.simulation.scenario import Cohort, Feature, Scenario
+
+NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in the world; `at_us` since the start of the run."""
+
+    at_us: int
+    kind: str
+    feature: str
+    cohort: str = ""
+    user: int = -1
+
+
+@dataclass
+class Members:
+    """Users of one cohort: since when each of them calls, and how much."""
+
+    user: NDArray[np.int32]
+    effect: NDArray[np.float64]
+    first_use_us: NDArray[np.int64]
+
+
+@dataclass
+class World:
+    """What happened: cohorts by ``(feature, cohort)`` and the events in order of time."""
+
+    scenario: Scenario
+    users: Users
+    members: dict[tuple[str, str], Members] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+
+def play(scenario: Scenario, seed: int) -> World:
+    """Run the world of a scenario to its end.
+
+    Every draw is made before the loop, so the order of events never changes a draw.
+
+    Examples
+    --------
+    >>> from costsim.simulation.scenario import load_scenario
+    >>> world = play(load_scenario("surprise-40k"), seed=7)
+    >>> world.events[0].kind, len(world.members["deep_analysis", "power"].user)
+    ('launch', 60)
+    """
+    import simpy
+
+    world = World(scenario, Users(scenario.population, seed))
+    env = simpy.Environment()
+    for name, feature in scenario.features.items():
+        order = stream(seed, name, "members").permutation(scenario.population.users)
+        taken = 0
+        for cohort_name, cohort in feature.cohorts.items():
+            chosen = order[taken : taken + cohort.users].astype(np.int32)
+            taken += cohort.users
+            rng = stream(seed, name, cohort_name, "effect")
+            sd = cohort.activity_log_sd
+            effect = np.exp(rng.standard_normal(cohort.users) * sd - sd**2 / 2)
+            idle = np.full(cohort.users, NEVER)
+            world.members[name, cohort_name] = Members(chosen, effect, idle)
+        env.process(_launch(env, world, name, feature, seed))
+    env.run(until=scenario.calendar.hours * HOUR_US)
+    return world
+
+
+def _launch(
+    env: simpy.Environment, world: World, name: str, feature: Feature, seed: int
+) -> Generator[Any, Any, None]:
+    """A feature goes live; from then on its cohorts may find it."""
+    calendar = world.scenario.calendar
+    if feature.launch is not None:
+        at = calendar.elapsed_us(feature.launch)
+        if at >= calendar.hours * HOUR_US:
+            return
+        yield env.timeout(max(at, 0))
+        world.events.append(Event(int(env.now), "launch", name))
+    for cohort_name, cohort in feature.cohorts.items():
+        if cohort.first_use is None:
+            world.members[name, cohort_name].first_use_us[:] = int(env.now)
+            continue
+        first = _first_uses(world.scenario, name, feature, cohort_name, cohort, seed)
+        for index, when in enumerate(first):
+            env.process(_adopt(env, world, name, cohort_name, index, int(when)))
+
+
+def _adopt(
+    env: simpy.Environment, world: World, feature: str, cohort: str, index: int, at_us: int
+) -> Generator[Any, Any, None]:
+    """One user tries the feature for the first time, and goes on using it."""
+    yield env.timeout(max(at_us - int(env.now), 0))
+    members = world.members[feature, cohort]
+    members.first_use_us[index] = int(env.now)
+    world.events.append(Event(int(env.now), "first use", feature, cohort, int(members.user[index])))
+
+
+def _first_uses(
+    scenario: Scenario, name: str, feature: Feature, cohort_name: str, cohort: Cohort, seed: int
+) -> NDArray[np.int64]:
+    """Elapsed microseconds of each member's first use, not before the launch."""
+    calendar = scenario.calendar
+    assert cohort.first_use is not None
+    assert feature.launch is not None
+    launch = calendar.elapsed_us(feature.launch)
+    rng = stream(seed, name, cohort_name, "first use")
+    day = rng.choice(len(cohort.first_use.days), cohort.users, p=cohort.first_use.days)
+    hours = np.asarray(scenario.profiles[cohort.profile or feature.profile].hours)
+    hour = rng.choice(24, cohort.users, p=hours / hours.sum()) + rng.random(cohort.users)
+    low, high = cohort.first_use.launch_day_hours
+    first = low + (high - low) * rng.random(cohort.users)
+    hour = np.where(day == 0, first, hour)
+    launched = scenario.calendar.to_utc(feature.launch)
+    start = datetime.combine(_local_date(scenario, launched), time())
+    midnights = np.array(
+        [calendar.elapsed_us(start + timedelta(days=d)) for d in range(len(cohort.first_use.days))]
+    )
+    return np.asarray(np.maximum(midnights[day] + (hour * HOUR_US).astype(np.int64), launch))
+
+
+def _local_date(scenario: Scenario, moment: datetime) -> Any:
+    from zoneinfo import ZoneInfo
+
+    return moment.astimezone(ZoneInfo(scenario.time_zone)).date()

@@ -1,0 +1,132 @@
+"""Spend over time: hourly and daily series, and the channels that detectors read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from costsim.errors import DataError
+from costsim.spend.bins import bins, local
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from costsim.records.dataset import Records
+
+
+def hourly(records: Records, *, by: str | None = None) -> pd.DataFrame:
+    """Dollars and calls an hour, hours without a call included as 0.
+
+    Parameters
+    ----------
+    records : Records
+        Covered from the first to the last hour of their range.
+    by : {'tier', 'feature', 'model', 'user', ...}, optional
+        Also by this.
+
+    Returns
+    -------
+    pandas.DataFrame
+        time (UTC, start of the local hour), the column of `by`, usd, calls, input_tokens,
+        output_tokens, cost_nano. The first and last hour may be partial: see `complete`, True
+        where the records' range covers the whole hour.
+    """
+    import pandas as pd
+
+    cube = bins(records, by=[by] if by else [])
+    grid = _grid(records, cube)
+    if by:
+        key = cube.columns[1]
+        names = cube[key].drop_duplicates()
+        full = pd.MultiIndex.from_product([grid, names], names=["time", key])
+        cube = cube.set_index(["time", key]).reindex(full).reset_index()
+    else:
+        cube = cube.set_index("time").reindex(grid).rename_axis("time").reset_index()
+    counts = ["calls", "input_tokens", "output_tokens", "cost_nano", "unpriced_calls"]
+    cube[counts] = cube[counts].fillna(0).astype("int64")
+    cube["usd"] = cube["cost_nano"] / 1e9
+    span = records.period
+    assert span is not None
+    hour = pd.Timedelta(hours=1)
+    cube["complete"] = (cube["time"] >= span[0]) & (cube["time"] + hour <= span[1])
+    return cube
+
+
+def daily(records: Records, *, by: str | None = None) -> pd.DataFrame:
+    """Dollars and calls a local day: date, the column of `by`, usd, calls, cost_nano, complete."""
+    import pandas as pd
+
+    hours = hourly(records, by=by)
+    hours["date"] = local(hours["time"], records.time_zone).date
+    keys = ["date", hours.columns[1]] if by else ["date"]
+    counts = ["calls", "input_tokens", "output_tokens", "cost_nano", "unpriced_calls"]
+    days = hours.groupby(keys, dropna=False, sort=True)[counts].sum().reset_index()
+    days["usd"] = days["cost_nano"] / 1e9
+    span = records.period
+    assert span is not None
+    starts = pd.to_datetime(days["date"]).dt.tz_localize(records.time_zone)
+    ends = (pd.to_datetime(days["date"]) + timedelta(days=1)).dt.tz_localize(records.time_zone)
+    days["complete"] = (starts >= span[0]) & (ends <= span[1])
+    return days
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Hourly dollars that detectors watch, on one regular UTC index.
+
+    ``total`` is all spend, ``top_user`` the dearest user of the hour and ``top_feature`` the
+    dearest feature; ``who`` names them (columns top_user, top_feature). A call without a user
+    counts in the total and the feature, but is nobody's.
+    """
+
+    total: pd.Series
+    top_user: pd.Series
+    top_feature: pd.Series
+    who: pd.DataFrame
+
+    def __getitem__(self, name: str) -> pd.Series:
+        series: pd.Series = getattr(self, name)
+        return series
+
+
+def channels(records: Records) -> Channels:
+    """Read the channels of some records from the cube.
+
+    Raises
+    ------
+    DataError
+        There is no record in range.
+    """
+    import pandas as pd
+
+    cube = bins(records, by=["feature", "user"])
+    if cube.empty:
+        raise DataError("there is no record in range to make a series of")
+    grid = _grid(records, cube)
+    total = cube.groupby("time")["cost_nano"].sum().reindex(grid, fill_value=0) / 1e9
+    tops, who = {}, pd.DataFrame(index=grid)
+    for name, key in (("top_user", "user_id"), ("top_feature", "feature_name")):
+        by = cube.dropna(subset=[key]).groupby(["time", key], sort=True)["cost_nano"].sum()
+        best = by.reset_index().sort_values(
+            ["time", "cost_nano", key], ascending=[True, False, True]
+        )
+        best = best.drop_duplicates("time").set_index("time")
+        tops[name] = best["cost_nano"].reindex(grid, fill_value=0) / 1e9
+        who[name] = best[key].astype(object).reindex(grid)
+    return Channels(total, tops["top_user"], tops["top_feature"], who)
+
+
+def _grid(records: Records, cube: pd.DataFrame) -> pd.DatetimeIndex:
+    """Every local hour that the records' range touches."""
+    import pandas as pd
+
+    span = records.period
+    if span is None or (cube.empty and records.manifest.period is None):
+        raise DataError("there is no record in range to make a series of")
+    hour = pd.Timedelta(hours=1)
+    anchor = cube["time"].iloc[0] if len(cube) else pd.Timestamp(span[0])
+    low, high = pd.Timestamp(span[0]), pd.Timestamp(span[1])
+    first = anchor - -(-(anchor - low) // hour) * hour
+    count = max(int(-(-(high - first) // hour)), 1)
+    return pd.date_range(first, periods=count, freq="h", unit="us")

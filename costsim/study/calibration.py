@@ -1,0 +1,170 @@
+"""Thresholds for a stated number of false alarms, measured on ordinary life.
+
+A threshold from a table holds for noise that real spend does not have. So each detector is run on
+simulated weeks in which nothing happens, training window included, and its threshold is set where
+total exposure over number of first alarms is the wanted distance; fresh runs then tell the rate
+that it really has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from costsim.detect import Baseline, Detector, SeriesDetector, Shewhart, first_crossings
+from costsim.errors import SettingError
+from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from costsim.simulation.scenario import Scenario
+
+    Floats = NDArray[np.float64]
+
+HOURS_A_MONTH = 720
+WATCH_DAYS = 28  # one watch: a monitor is started and let run this long, or to its first alarm
+WATCHES = 4  # watches in a row on one simulated run
+
+
+@dataclass(frozen=True)
+class FalseAlarms:
+    """First alarms over hours of exposure, as a rate a month (720 hours) with its interval."""
+
+    alarms: int
+    exposure_hours: int
+
+    @property
+    def per_month(self) -> float:
+        return float(self.alarms / self.exposure_hours * HOURS_A_MONTH)
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Exact Poisson interval (Garwood 1936) of the monthly rate."""
+        from scipy.stats import chi2
+
+        tail = (1 - level) / 2
+        low = chi2.ppf(tail, 2 * self.alarms) / 2 if self.alarms else 0.0
+        high = chi2.ppf(1 - tail, 2 * self.alarms + 2) / 2
+        scale = HOURS_A_MONTH / self.exposure_hours
+        return float(low * scale), float(high * scale)
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """Ordinary life to calibrate on: runs of a scenario without its launches and incidents."""
+
+    spend: HourlySpend
+    training_hours: int
+    _scores: dict[Baseline, Floats] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def months(self) -> float:
+        """Watched months, as if no alarm ended a watch."""
+        runs, hours = self.spend.total.shape
+        return float(runs * (hours - self.training_hours) / HOURS_A_MONTH)
+
+    def watches(self, detector: SeriesDetector) -> list[Floats]:
+        """Statistic of each watch, of shape ``(runs, hours of a watch)``.
+
+        Every watch starts the chart anew; the baseline has all that came before.
+        """
+        values, week = self.spend.channel(detector.channel), self.spend.hour_of_week
+        hours, watch = values.shape[1], WATCH_DAYS * 24
+        spans = [(a, a + watch) for a in range(self.training_hours, hours - watch + 1, watch)]
+        if not isinstance(detector, Detector) or detector.channel != "total":
+            return [
+                detector.statistic(values[:, :end], week[:end], start)[:, start:]
+                for start, end in spans
+            ]
+        if detector.baseline not in self._scores:  # several charts share one baseline
+            self._scores[detector.baseline] = Detector(detector.baseline, Shewhart()).statistic(
+                values, week
+            )
+        scores = self._scores[detector.baseline]
+        return [detector.chart.path(scores[:, a:b].T.copy()).T for a, b in spans]
+
+    def false_alarms(self, detector: SeriesDetector) -> FalseAlarms:
+        """First alarms of all watches at the detector's own threshold."""
+        return _count(self.watches(detector), np.array([detector.threshold]))[0]
+
+
+def _count(watches: list[Floats], thresholds: Floats) -> list[FalseAlarms]:
+    """First alarms and exposure at each threshold."""
+    alarms = np.zeros(len(thresholds), dtype=np.int64)
+    exposure = np.zeros(len(thresholds), dtype=np.int64)
+    for paths in watches:
+        first = first_crossings(paths, thresholds)
+        raised = first >= 0
+        alarms += raised.sum(axis=0)
+        exposure += np.where(raised, first + 1, paths.shape[1]).sum(axis=0)
+    return [FalseAlarms(int(a), int(e)) for a, e in zip(alarms, exposure, strict=True)]
+
+
+def quiet_runs(scenario: Scenario, seeds: Sequence[int], *, workers: int = 2) -> Quiet:
+    """Ordinary life of a scenario: its training history, then four watches of four weeks.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its history, from the start to its week, is the training window.
+    seeds : sequence of int
+        One run each.
+    """
+    training = training_days(scenario)
+    ordinary = scenario.without_launches(days=training + WATCHES * WATCH_DAYS)
+    spend = sample_hourly(ordinary, seeds, workers=workers)
+    return Quiet(spend, int(ordinary.calendar.day_starts[training]))
+
+
+def training_days(scenario: Scenario) -> int:
+    """Days from a scenario's start to the week that it is about."""
+    days = (scenario.focus.start - scenario.start).days
+    if days < 14:
+        raise SettingError(
+            f"scenario {scenario.name} must have at least 14 days of history before its week to "
+            f"train detectors on; got {days}"
+        )
+    return days
+
+
+def calibrate(
+    detector: SeriesDetector, quiet: Quiet, false_alarms_per_month: float
+) -> SeriesDetector:
+    """The detector with the lowest threshold whose measured rate does not exceed the wanted one.
+
+    Parameters
+    ----------
+    detector : SeriesDetector
+        Its threshold is replaced.
+    quiet : Quiet
+        Ordinary life; rates below about ten alarms in all of it cannot be told apart.
+    false_alarms_per_month : float
+        Wanted rate, above 0, a month of 720 hours.
+
+    Raises
+    ------
+    SettingError
+        A rate that is not positive, or one that the runs are too short to show.
+    """
+    if not false_alarms_per_month > 0:
+        raise SettingError(
+            f"false_alarms_per_month must be above 0; got {false_alarms_per_month!r}"
+        )
+    if quiet.months * false_alarms_per_month < 10:
+        raise SettingError(
+            f"calibration needs at least 10 expected false alarms; {quiet.months:.0f} months at "
+            f"{false_alarms_per_month:g} a month give {quiet.months * false_alarms_per_month:.1f}: "
+            "use more runs or a higher rate"
+        )
+    watches = quiet.watches(detector)
+    finite = np.concatenate([paths[np.isfinite(paths)] for paths in watches])
+    low, high = float(np.quantile(finite, 0.5)), float(finite.max()) + 1e-9
+    for _ in range(2):
+        grid = np.linspace(low, high, 512)
+        rates = np.array([found.per_month for found in _count(watches, grid)])
+        best = int(np.flatnonzero(rates <= false_alarms_per_month)[0])  # the last has no alarm
+        low, high = float(grid[max(best - 1, 0)]), float(grid[best])
+    return detector.with_threshold(high)

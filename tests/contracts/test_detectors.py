@@ -1,0 +1,199 @@
+"""What every exported detector keeps, found by itself: a new one is tested once it is exported."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costsim import detect
+from costsim.detect import CUSUM, EWMA, Detector, HourOfWeek, IncludingWindow, SeriesDetector
+from costsim.errors import SettingError
+
+# Settings for exported classes that cannot be made without any.
+NEEDED = {
+    "Detector": (HourOfWeek(min_scale_hours=24, guard_hours=6), CUSUM(k=0.5, head_start_share=0.5)),
+    "UserShare": (1_800.0,),
+}
+ZONE = "Europe/Berlin"
+
+
+def exported():
+    """Each preset, each exported detector class, and joints that are not among them."""
+    found = {name: make() for name, make in detect.presets().items()}
+    for name in detect.__all__:
+        thing = getattr(detect, name)
+        if inspect.isclass(thing) and dataclasses.is_dataclass(thing) and hasattr(thing, "run"):
+            default = thing(*NEEDED.get(name, ()))
+            if default not in found.values():
+                found[name] = default
+        elif inspect.isfunction(thing) and name.endswith(("z_score", "cusum", "ewma")):
+            assert name in found, f"{name} is exported but is no preset"
+    found["short EWMA"] = Detector(
+        detect.TrailingMean(window_hours=24, min_hours=4, guard_hours=3), EWMA(lam=0.3, c=2.0)
+    )
+    found["newest in window"] = Detector(IncludingWindow(48, 6), CUSUM(k=0.2, h=2.0, clip=4.0))
+    return found
+
+
+DETECTORS = exported()
+every = pytest.mark.parametrize("detector", DETECTORS.values(), ids=DETECTORS.keys())
+
+
+def test_the_contract_covers_what_it_should():
+    assert {"naive_z_score", "seasonal_cusum", "Detector", "UserShare", "FixedThreshold"} <= set(
+        DETECTORS
+    )
+
+
+@st.composite
+def spend(draw, longest=60):
+    """Hourly dollars after a quiet history: constants, zeros, gaps, single rows, one spike."""
+    history = draw(st.sampled_from([0, 1, 23, 30, 430]))
+    level = draw(st.sampled_from([0.0, 0.1, 40.0]))
+    noise = draw(st.sampled_from([0.0, 0.0, 0.3]))
+    seed = draw(st.integers(0, 5))
+    values = level * np.random.default_rng(seed).lognormal(0, noise, history) if noise else None
+    values = np.full(history, level) if values is None else values
+    value = st.one_of(st.just(math.nan), st.just(level), st.just(0.0), st.floats(0, 5e3))
+    tail = draw(st.lists(value, min_size=0 if history else 1, max_size=longest))
+    values = np.concatenate([values, tail])
+    spike = draw(st.one_of(st.none(), st.integers(0, len(values) - 1)))
+    if spike is not None:
+        values[spike] += 500.0
+    begin = draw(st.datetimes(pd.Timestamp("2024-01-01"), pd.Timestamp("2024-12-01")))
+    index = pd.date_range(
+        begin.replace(minute=0, second=0, microsecond=0), periods=len(values), freq="h", tz="UTC"
+    )
+    start = draw(st.integers(0, len(values)))
+    return pd.Series(values, index=index), start
+
+
+@every
+@settings(max_examples=12, deadline=None)
+@given(case=spend(), quiet=st.sampled_from([0, 3]))
+def test_point_by_point_is_as_at_once(detector, case, quiet):
+    series, start = case
+    since = None if start == 0 else series.index[0] + pd.Timedelta(hours=start)
+    batch = detector.alarms(series, start=since, time_zone=ZONE, quiet_hours=quiet)
+    live = detector.stream(time_zone=ZONE, start=since, quiet_hours=quiet)
+    raised = []
+    for i, (time, value) in enumerate(series.items()):
+        # Hours left out are the same as hours that are unknown.
+        if math.isnan(value) and 0 < i < len(series) - 1:
+            continue
+        alarm = live.update(time, value)
+        if alarm is not None:
+            assert alarm.time == time
+            raised.append(alarm)
+    pd.testing.assert_frame_equal(live.alarms().frame, batch.frame, check_exact=True)
+    assert [dataclasses.astuple(a)[:3] for a in raised] == [
+        dataclasses.astuple(a)[:3] for a in batch
+    ]
+
+
+@every
+@settings(max_examples=12, deadline=None)
+@given(case=spend())
+def test_the_first_alarm_of_many_series_is_the_first_of_one(detector, case):
+    series, start = case
+    hours = detect.hour_of_week(pd.DatetimeIndex(series.index), ZONE)
+    since = series.index[0] + pd.Timedelta(hours=start)
+    alarms = detector.alarms(series, start=since, time_zone=ZONE)
+    statistic = detector.statistic(series.to_numpy(), hours, start)
+    assert statistic.shape == series.shape
+    first = detector.first_alarm(series.to_numpy(), hours, start).tolist()
+    if alarms.first is None:
+        assert first == [-1]
+    else:
+        at = (alarms.first.time - series.index[0]) // pd.Timedelta(hours=1)
+        assert first == [at]
+        assert alarms.first.statistic == pytest.approx(statistic[at], rel=1e-9)
+        assert alarms.first.known_at == alarms.first.time + pd.Timedelta(hours=1)
+
+
+@every
+@settings(max_examples=12, deadline=None)
+@given(case=spend(), cut=st.floats(0, 1), future=st.floats(0, 1e4), data=st.data())
+def test_changing_the_future_changes_nothing_earlier(detector, case, cut, future, data):
+    series, start = case
+    hours = detect.hour_of_week(pd.DatetimeIndex(series.index), ZONE)
+    values = series.to_numpy()
+    now = int(cut * len(values))
+    begin = min(start, now)
+    other = values.copy()
+    other[now:] = data.draw(st.sampled_from([future, 0.0, math.nan]))
+    whole = detector.statistic(values, hours, begin)[:now]
+    np.testing.assert_array_equal(detector.statistic(other, hours, begin)[:now], whole)
+    np.testing.assert_array_equal(detector.statistic(values[:now], hours[:now], begin), whole)
+    # And alarms already raised stay.
+    known = detector.alarms(series.iloc[:now], time_zone=ZONE).frame
+    later = detector.alarms(series, time_zone=ZONE).frame
+    assert later["time"].tolist()[: len(known)] == known["time"].tolist()
+
+
+@every
+def test_constants_zeros_gaps_and_single_rows_never_alarm(detector):
+    hours = np.arange(800) % 168
+    quiet = min(1.0, 0.5 * getattr(detector, "daily_budget_usd", 100.0) * 0.01)
+    rows = np.array([np.zeros(800), np.full(800, quiet), np.full(800, math.nan)])
+    rows = np.vstack([rows, np.where(np.arange(800) % 7 == 3, math.nan, quiet)])
+    assert detector.first_alarm(rows, hours, 0).tolist() == [-1] * 4
+    assert detector.first_alarm([0.0], [5]).tolist() == [-1]
+    assert detector.first_alarm(np.empty((3, 0)), []).tolist() == [-1] * 3
+
+
+@every
+def test_one_spike_in_quiet_noise_is_seen_in_its_hour(detector):
+    hours = np.arange(800) % 168
+    values = 2.0 * np.random.default_rng(0).lognormal(0, 0.05, 800)
+    values[777] = 4_000.0
+    start = 770
+    assert np.nanargmax(detector.statistic(values, hours, start)) == 777
+    assert detector.first_alarm(values, hours, start).tolist() == [777]
+
+
+@every
+def test_a_gap_has_no_statistic_and_nothing_before_start_has(detector):
+    hours = np.arange(800) % 168
+    values = np.random.default_rng(1).lognormal(1, 0.2, (3, 800))
+    values[:, 750:760] = math.nan
+    statistic = detector.statistic(values, hours, 700)
+    assert np.isnan(statistic[:, :700]).all()
+    assert np.isnan(statistic[:, 750:760]).all()
+    assert np.isfinite(statistic[:, 700:750]).all()
+    assert np.isfinite(statistic[:, 760:]).all()
+
+
+@every
+def test_thresholds_move_and_nothing_else_does(detector):
+    hours = np.arange(800) % 168
+    values = np.random.default_rng(2).lognormal(1, 0.5, (3, 800))
+    other = detector.with_threshold(2.5 * detector.threshold)
+    assert other.threshold == 2.5 * detector.threshold
+    assert (other.name, other.channel, type(other)) == (
+        detector.name,
+        detector.channel,
+        type(detector),
+    )
+    np.testing.assert_array_equal(
+        other.statistic(values, hours, 500), detector.statistic(values, hours, 500)
+    )
+    with pytest.raises(SettingError, match="must be above 0"):
+        detector.with_threshold(0.0)
+
+
+@every
+def test_it_is_a_frozen_series_detector_that_can_say_what_it_does(detector):
+    assert isinstance(detector, SeriesDetector)
+    assert "\n" not in detector.describe()
+    assert detector.name in detector.describe()
+    assert detector.channel in ("total", "top_user", "top_feature")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        detector.name = "other"
