@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from costsim.errors import CostsimError
 
-Kind = Literal["prices", "scenarios"]
+Kind = Literal["prices", "scenarios", "notebooks"]
 
 _PACKAGE: Final = Path(__file__).resolve().parent
 
@@ -20,7 +20,7 @@ def bundled(kind: Kind) -> Path:
 
     Parameters
     ----------
-    kind : {"prices", "scenarios"}
+    kind : {"prices", "scenarios", "notebooks"}
         Which folder.
 
     Returns
@@ -38,7 +38,10 @@ def bundled(kind: Kind) -> Path:
     >>> bundled("prices").name
     'prices'
     """
-    places = (_PACKAGE / "_data" / kind, _PACKAGE.parent / "data" / kind)
+    if kind == "notebooks":
+        places = (_PACKAGE / "_notebooks", _PACKAGE.parent / kind)
+    else:
+        places = (_PACKAGE / "_data" / kind, _PACKAGE.parent / "data" / kind)
     for place in places:
         if place.is_dir():
             return place

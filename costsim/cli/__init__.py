@@ -1,1 +1,81 @@
-"""."""
+"""The command line: ``costsim --help``. Each command loads what it needs when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from costsim.cli.demo import demo
+from costsim.cli.detect import detect
+from costsim.cli.importing import import_
+from costsim.cli.maintenance import doctor, lab, prices
+from costsim.cli.report import app as report_app
+from costsim.cli.simulate import simulate
+from costsim.cli.spend import spend
+from costsim.errors import CostsimError
+
+app = typer.Typer(
+    name="costsim",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Rehearse your LLM bill before you launch. Begin with: costsim demo",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from costsim.simulation.run import package_version
+
+        print(f"costsim {package_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Rehearse your LLM bill before you launch. Begin with: costsim demo"""
+
+
+app.command()(demo)
+app.command()(simulate)
+app.command("import")(import_)
+app.command()(spend)
+app.command()(detect)
+app.add_typer(report_app, name="report")
+app.command()(prices)
+app.command()(doctor)
+app.command()(lab)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; bad input is one line on stderr and exit code 2."""
+    try:
+        code = app(args=arguments, prog_name="costsim", standalone_mode=False)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "costsim"
+        message = " ".join(error.format_message().split())
+        _fail(f"{where}: {message} (try: {where} --help)" if message else f"try: {where} --help")
+    except CostsimError as error:
+        _fail(f"costsim: {' '.join(str(error).split())}")
+    except (typer.Abort, KeyboardInterrupt):
+        print("costsim: stopped; nothing half-written is left", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(line: str) -> None:
+    print(line, file=sys.stderr)
+    sys.exit(2)

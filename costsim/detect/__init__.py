@@ -31,6 +31,7 @@ from costsim.detect.presets import (
     z_score,
 )
 from costsim.detect.rules import FixedThreshold, UserShare
+from costsim.detect.scan import Findings, scan, standard_detectors
 from costsim.detect.series_detector import SeriesDetector
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Baseline",
     "Chart",
     "Detector",
+    "Findings",
     "FixedThreshold",
     "HourOfWeek",
     "IncludingWindow",
@@ -57,8 +59,10 @@ __all__ = [
     "naive_z_score",
     "presets",
     "run_length",
+    "scan",
     "seasonal_cusum",
     "seasonal_ewma",
     "seasonal_z_score",
+    "standard_detectors",
     "z_score",
 ]

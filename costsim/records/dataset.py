@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from functools import cache
 from pathlib import Path
@@ -52,6 +52,7 @@ class Records:
     table: pa.Table | None = None
     start: datetime | None = None
     end: datetime | None = None
+    _keep: object = field(default=None, compare=False)  # what must live as long as the records
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, time_zone: str = "UTC") -> Records:
@@ -143,9 +144,9 @@ class Records:
         frame = self.lazy(order).sort("timestamp", "call_id").select(*names)
         table: pa.Table = frame.collect(backend="pyarrow").to_native()
         kind = pa.timestamp("us", tz="UTC")  # DuckDB says Etc/UTC
-        for index, field in enumerate(table.schema):
-            if pa.types.is_timestamp(field.type):
-                table = table.set_column(index, field.name, table[index].cast(kind))
+        for index, column in enumerate(table.schema):
+            if pa.types.is_timestamp(column.type):
+                table = table.set_column(index, column.name, table[index].cast(kind))
         return table
 
     def to_pandas(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -194,7 +195,8 @@ class Records:
             low, high = (times[i].as_py() for i in (0, -1))
         else:
             return None
-        return max(filter(None, (low, self.start))), min(filter(None, (high, self.end)))
+        low, high = max(filter(None, (low, self.start))), min(filter(None, (high, self.end)))
+        return (low, high) if low <= high else None
 
     def _relation(self) -> duckdb.DuckDBPyRelation:
         connection = _connection().cursor()
@@ -218,6 +220,8 @@ class Records:
         if bound is None:
             return None
         try:
+            if bound != bound:  # NaT, which is a datetime to isinstance
+                raise ValueError
             if isinstance(bound, str):
                 value = datetime.fromisoformat(bound)
             elif isinstance(bound, datetime):
@@ -285,7 +289,7 @@ def _connection() -> duckdb.DuckDBPyConnection:
     import duckdb
 
     connection = duckdb.connect(":memory:")
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")  # cursors have settings of their own
     return connection
 
 

@@ -59,7 +59,9 @@ class Manifest:
     scenario_hash: str | None = None
     seed: int | None = None
     supplied: dict[str, str] = field(default_factory=dict)
+    week: tuple[str, int] | None = None
     incidents: tuple[dict[str, Any], ...] = ()
+    notes: tuple[dict[str, str], ...] = ()
     sources: tuple[Source, ...] = ()
     files: tuple[DataFile, ...] = ()
     truth: DataFile | None = None
@@ -104,11 +106,15 @@ class Manifest:
             truth = data.pop("truth")
             period = data.pop("period")
             incidents = tuple(data.pop("incidents"))
+            notes = tuple(data.pop("notes"))
+            week = data.pop("week")
             return replace(
                 cls(**data),
                 files=files,
                 sources=sources,
                 incidents=incidents,
+                notes=notes,
+                week=(week[0], week[1]) if week else None,
                 truth=DataFile(**truth) if truth else None,
                 period=(period[0], period[1]) if period else None,
             )

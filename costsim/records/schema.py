@@ -219,6 +219,9 @@ def to_table(columns: Mapping[str, Any], rows: int) -> pa.Table:
                 arrays.append(_cast(value, field.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
             raise DataError(f"{field.name} must be {field.type}; {error}") from error
+    for field, array in zip(FIELDS, arrays, strict=True):
+        if len(array) != rows:
+            raise DataError(f"{field.name} must have {rows} values; got {len(array)}")
     return pa.Table.from_arrays(arrays, schema=arrow_schema())
 
 
@@ -268,7 +271,7 @@ def frame_schema() -> pa_check.DataFrameSchema:
         pa_check.Check(
             lambda frame, sub=field.name, whole=field.subset_of: (
                 (frame[sub] <= frame[whole]) | frame[sub].isna() | frame[whole].isna()
-                if {sub, whole} <= set(frame.columns)
+                if {sub, whole} <= set(frame.columns) - set(_wrong_kinds(frame))
                 else True
             ),
             error=f"{field.name} must not exceed {field.subset_of}",
@@ -299,23 +302,61 @@ def check_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """
     import pandera.errors
 
+    wrong = _wrong_kinds(frame)
+    lines = [f"{name} {rule}; got {frame[name].dtype}" for name, rule in wrong.items()]
     try:
         frame_schema().validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as failures:
         cases = failures.failure_cases
+        columns = cases["check"].isin(_COLUMN_RULES)
+        for rule, names in cases[columns].groupby("check", sort=False)["failure_case"]:
+            lines += [f"{name} {_COLUMN_RULES[rule]}" for name in names]
+        cases = cases[~columns & ~cases["column"].isin(list(wrong))]
         whole = cases["schema_context"] == "DataFrameSchema"
-        cases["where"] = cases["column"].where(~whole, "")
-        cases["row"] = cases["index"].where(cases["index"].notna(), cases["failure_case"])
-        lines = []
+        cases = cases.assign(where=cases["column"].where(~whole, ""))
         for (column, check), rows in cases.groupby(["where", "check"], sort=False):
-            rule = f"{column} {check}".strip()
-            count = rows["row"].nunique()
+            rule = f"{column} {_ROW_RULES.get(check, check)}".strip()
+            count = rows["index"].nunique()
             unit = "row" if count == 1 else "rows"
-            first = "" if not column else f", first {rows['failure_case'].iloc[0]}"
+            bare = not column or check == "not_nullable"
+            first = "" if bare else f", first {rows['failure_case'].iloc[0]}"
             lines.append(f"{rule}: {count} {unit}{first}")
+    if lines:
         more = f"; and {len(lines) - 5} more" if len(lines) > 5 else ""
-        raise DataError("; ".join(lines[:5]) + more) from failures
+        raise DataError("; ".join(lines[:5]) + more)
     return frame
+
+
+_COLUMN_RULES = {
+    "column_in_dataframe": "is required",
+    "column_in_schema": f"is no field of record version {VERSION}",
+}
+_ROW_RULES = {"field_uniqueness": "must be unique", "not_nullable": "must not be missing"}
+
+
+def _wrong_kinds(frame: pd.DataFrame) -> dict[str, str]:
+    """Columns whose values are of another kind than their field, and what they must be.
+
+    A time without a zone is one: nobody knows which hour it means.
+    """
+    import pandas as pd
+
+    wrong = {}
+    for name in frame.columns.intersection(list(BY_NAME)):
+        column, kind = frame[name], BY_NAME[name].kind
+        held = pd.api.types.infer_dtype(column, skipna=True)
+        if held == "empty":
+            continue
+        if kind == "time":
+            typed = isinstance(column.dtype, pd.DatetimeTZDtype)
+            if not typed and not all(getattr(t, "tzinfo", None) for t in column.dropna()):
+                wrong[name] = "must hold times with a time zone"
+        elif kind in ("count", "nano", "number") and held not in _NUMBERS:
+            wrong[name] = "must hold numbers"
+    return wrong
+
+
+_NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
 
 
 def reference() -> str:

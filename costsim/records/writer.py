@@ -49,15 +49,20 @@ class DatasetWriter:
         if folder.exists() and not folder.is_dir():
             raise DatasetError(f"out must be a folder; got the file {folder}")
         held = {item.name for item in folder.iterdir()} if folder.exists() else set()
-        foreign = sorted(n for n in held if not n.startswith(".") and n not in _OWN)
+        # a writer killed before its first commit leaves its lock; without one, data is not ours
+        own = _OWN if LOCK in held else _OWN - {"data"}
+        foreign = sorted(n for n in held if not n.startswith(".") and n not in own)
         if NAME not in held and foreign:
             raise DatasetError(
                 f"out must be new, empty or a records folder; {folder} holds {foreign[0]!r}"
             )
+        if NAME in held:
+            Manifest.read(folder)  # a damaged one is said before anything is held
         self._made = not folder.exists()
-        (folder / "data").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(folder)
-        self.before = Manifest.read(folder) if NAME in held else None
+        (folder / "data").mkdir(exist_ok=True)
+        self.before = Manifest.read(folder) if (folder / NAME).exists() else None
         if self.before and not append and self.before.kind != "SIMULATED":
             self.close()
             raise DatasetError(
@@ -131,9 +136,8 @@ class DatasetWriter:
                 path.unlink(missing_ok=True)
         for path in [*self.folder.glob("data/.staged-*"), *self.folder.glob(f".{NAME}.*")]:
             path.unlink(missing_ok=True)
-        os.close(self._lock)
+        _unlock(self.folder, self._lock)
         self._lock = None
-        (self.folder / ".lock").unlink(missing_ok=True)
         if self.before is None:
             with suppress(OSError):  # something else was put there meanwhile: leave it
                 (self.folder / "data").rmdir()
@@ -141,6 +145,7 @@ class DatasetWriter:
                     self.folder.rmdir()
 
 
+LOCK = ".lock"
 _OWN = {NAME, "data", "rejects"}
 
 
@@ -152,13 +157,23 @@ def _iso(micros: int) -> str:
 
 def _lock(folder: Path) -> int | None:
     """Hold the folder for one writer; the system lets go when the writer dies."""
-    handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
+    handle = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR)
     if sys.platform != "win32":
         import fcntl
 
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            if os.fstat(handle).st_ino != (folder / LOCK).stat().st_ino:
+                raise FileNotFoundError
+        except (BlockingIOError, FileNotFoundError) as error:  # held, or just let go and removed
             os.close(handle)
             raise DatasetError(f"another writer is at work in {folder}") from error
     return handle
+
+
+def _unlock(folder: Path, handle: int) -> None:
+    if sys.platform == "win32":  # which removes no open file
+        os.close(handle)
+    (folder / LOCK).unlink(missing_ok=True)
+    if sys.platform != "win32":
+        os.close(handle)

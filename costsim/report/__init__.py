@@ -1,1 +1,42 @@
-"""."""
+"""Pages and notebooks to read and forward."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from costsim.report.incident import IncidentReplay, replay_incident
+    from costsim.report.incident_page import claim_card, incident_page, within_hours
+    from costsim.report.notebook import publish, run_notebook
+    from costsim.report.page import Page, Section
+    from costsim.report.parameters import check_parameters
+    from costsim.report.verdict import ribbon_of, week_card
+    from costsim.report.week_view import WeekView, week_view
+    from costsim.report.weekly import weekly_report
+
+_HOMES = {
+    "IncidentReplay": "incident",
+    "Page": "page",
+    "Section": "page",
+    "check_parameters": "parameters",
+    "claim_card": "incident_page",
+    "incident_page": "incident_page",
+    "publish": "notebook",
+    "replay_incident": "incident",
+    "ribbon_of": "verdict",
+    "run_notebook": "notebook",
+    "WeekView": "week_view",
+    "week_card": "verdict",
+    "week_view": "week_view",
+    "weekly_report": "weekly",
+    "within_hours": "incident_page",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'costsim.report' has no attribute {name!r}")
+    return getattr(import_module(f"costsim.report.{_HOMES[name]}"), name)

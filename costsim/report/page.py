@@ -29,7 +29,8 @@ _SVG_MOST_BYTES = 400_000  # beyond that a raster is smaller, and as sharp
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 _CSS = """
-:root{color-scheme:light dark;--ink:#1f2328;--soft:#59606a;--ground:#fff;--line:#dfe2e6;--link:#005a9c}
+:root{color-scheme:light dark;--ink:#1f2328;--soft:#59606a;--ground:#fff;--line:#dfe2e6;
+--link:#005a9c}
 @media (prefers-color-scheme:dark){:root{--ink:#e4e6e9;--soft:#a3a9b2;--ground:#16181c;
 --line:#343840;--link:#7cc0f5}.panel{filter:brightness(.92);border-color:transparent}}
 *{box-sizing:border-box}
@@ -175,7 +176,7 @@ class Page:
         parts = []
         for section in self.sections:
             body = _section(section, word)
-            _refuse_outside(body, section.title)
+            refuse_outside(body, section.title)
             parts.append(body)
         contents = ""
         if len(self.sections) > 3:
@@ -184,21 +185,11 @@ class Page:
                 for s in self.sections
             )
             contents = f'<nav aria-label="Contents"><ol>{items}</ol></nav>\n'
-        made = "".join(
-            f"<dt>{escape(plain(name))}</dt><dd>{_value(name, value)}</dd>"
-            for name, value in (("shown", str(self.ribbon)), *self.made)
-        )
-        return (
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            '<meta name="color-scheme" content="light dark">\n'
-            f"<title>{escape(plain(self.title))}</title>\n<style>{_CSS}</style>\n</head>\n<body>\n"
+        header = (
             f"<header>\n<div>{short._repr_html_()}</div>\n"
             f"<h1>{escape(plain(self.title))}</h1>\n{self.lede._repr_html_()}\n{contents}</header>\n"
-            f"<main>\n{''.join(parts)}</main>\n"
-            f"<footer>\n<dl>{made}</dl>\n</footer>\n</body>\n</html>\n"
         )
+        return shell(self.title, header, "".join(parts), self.ribbon, self.made)
 
     def write(self, path: str | Path) -> Path:
         """Write the page at once or not at all, and return its path.
@@ -213,21 +204,59 @@ class Page:
         ReportError
             Where a directory is in the way.
         """
-        target = Path(path)
-        if target.is_dir():
-            raise ReportError(f"page needs a file name; {target} is a directory")
-        text = self.html()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staged = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            with staged.open("w", encoding="utf-8", newline="\n") as out:
-                out.write(text)
-                out.flush()
-                os.fsync(out.fileno())
-            os.replace(staged, target)
-        finally:
-            staged.unlink(missing_ok=True)
-        return target
+        return write_page(self.html(), path)
+
+
+def shell(
+    title: str, header: str, body: str, ribbon: Ribbon, made: tuple[tuple[str, str], ...]
+) -> str:
+    """The whole page around a header and a body that are safe HTML already."""
+    rows = "".join(
+        f"<dt>{escape(plain(name))}</dt><dd>{_value(name, value)}</dd>"
+        for name, value in (("shown", str(ribbon)), *made)
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(plain(title))}</title>\n<style>{_CSS}</style>\n</head>\n<body>\n"
+        f"{header}<main>\n{body}</main>\n"
+        f"<footer>\n<dl>{rows}</dl>\n</footer>\n</body>\n</html>\n"
+    )
+
+
+def check_target(path: str | Path) -> Path:
+    """The path of a page, before any work is done for it.
+
+    Raises
+    ------
+    ReportError
+        Where a directory is in the way, or a file where a folder has to be.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise ReportError(f"page needs a file name; {target} is a directory")
+    for folder in target.parents:
+        if folder.exists() and not folder.is_dir():
+            raise ReportError(f"page needs a folder; {folder} is a file")
+    return target
+
+
+def write_page(text: str, path: str | Path) -> Path:
+    """Write a page at once or not at all; folders on the way are made."""
+    target = check_target(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with staged.open("w", encoding="utf-8", newline="\n") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(staged, target)
+    finally:
+        staged.unlink(missing_ok=True)
+    return target
 
 
 def _value(name: str, value: str) -> str:
@@ -269,7 +298,7 @@ def _picture(drawing: Drawing) -> str:
         alt = escape(alt_text(drawing))
         return f'<img class="one" src="{image}" width="{width}" height="{height}" alt="{alt}">'
     with page_width(_PHONE_INCHES):
-        phone = _address("png", png(_figure(drawing()), dpi=288))
+        phone = _address("png", png(_figure(drawing()), dpi=240))
     with page_width(_WIDE_INCHES):
         drawn = drawing()
     image, width, height = _data(drawn)
@@ -321,7 +350,7 @@ class _Outside(HTMLParser):
                 self.found.append("url() in a style")
 
 
-def _refuse_outside(body: str, title: str) -> None:
+def refuse_outside(body: str, title: str) -> None:
     reader = _Outside()
     reader.feed(body)
     reader.close()

@@ -82,7 +82,8 @@ def heading(name: Hashable) -> tuple[str, str]:
     for part in parts:
         unit = _UNITS.get(part.lower())
         if unit and len(parts) > 1:
-            return " ".join(p for p in parts if p != part), unit
+            kept = [p for p in parts if p != part or unit == "%"]
+            return " ".join(kept), unit
     if len(parts) == 1 and parts[0] in {"usd", "share"}:
         return {"usd": ("spend", "US$"), "share": ("share", "")}[parts[0]]
     return " ".join(parts), ""
@@ -181,7 +182,7 @@ def table_html(
     True
     """
     columns = _cells(frame, formats, max_rows, time_zone)
-    pad = "padding:.4em .8em;border:0"
+    pad = "padding:.4em 1.4em .4em 0;border:0"
     head = []
     for name, kind, _ in columns:
         title, unit = heading(name)
@@ -194,10 +195,10 @@ def table_html(
         )
     rule = "border-bottom:1px solid rgba(128,132,140,.2)"
     styles = [
-        f"{pad};{rule};text-align:left;overflow-wrap:anywhere;min-width:6em"
-        if kind in _LEFT
-        else f"{pad};{rule};text-align:right;white-space:nowrap"
-        for _, kind, _ in columns
+        f"{pad};{rule};text-align:left;min-width:14em;overflow-wrap:anywhere"
+        if max(map(len, texts), default=0) > 32
+        else f"{pad};{rule};text-align:{'left' if kind in _LEFT else 'right'};white-space:nowrap"
+        for _, kind, texts in columns
     ]
     shown = min(len(frame), max_rows)
     rows = "".join(
@@ -215,7 +216,7 @@ def table_html(
         more = f"{count(len(frame) - shown)} more of {count(len(frame))} rows are not shown"
         rows += f'<tr><td colspan="{len(columns)}" style="{pad};opacity:.7">{more}</td></tr>'
     title = (
-        '<caption style="text-align:left;caption-side:top;padding:.2em .8em .5em;opacity:.8">'
+        '<caption style="text-align:left;caption-side:top;padding:.2em 0 .5em;opacity:.8">'
         f"{escape(plain(caption))}</caption>"
         if caption
         else ""

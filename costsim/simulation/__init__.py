@@ -1,12 +1,14 @@
 """What would happen: scenarios, and their simulation into call records."""
 
-from costsim.simulation.result import SimulationResult, incident_frame, read_truth
+from costsim.simulation.result import SimulationResult
 from costsim.simulation.run import simulate
 from costsim.simulation.scenario import Scenario, load_scenario, parse_scenario, scenario_names
+from costsim.simulation.truth import hourly_excess, incident_frame, read_truth
 
 __all__ = [
     "Scenario",
     "SimulationResult",
+    "hourly_excess",
     "incident_frame",
     "load_scenario",
     "parse_scenario",

@@ -92,7 +92,7 @@ def _run(scenario: Scenario, seed: int) -> dict[str, Floats]:
     demand = Demand(play(scenario, seed), seed)
     recorder = Recorder(demand)
     noise = demand.noise
-    ordinary = {n: f for n, f in scenario.features.items() if f.calls_per_week and not f.launch}
+    ordinary = {n: f for n, f in scenario.features.items() if not (f.launch or f.cohorts)}
     hours = scenario.calendar.hours
     by_feature = {name: np.zeros(hours) for name in scenario.features}
     watched = np.zeros((WATCHED_USERS, hours))
@@ -115,12 +115,10 @@ def _run(scenario: Scenario, seed: int) -> dict[str, Floats]:
         shape = count * (mean**2 / variance)[:, None]
         watched[: len(top)] += rng.standard_gamma(shape) * (variance / mean)[:, None]
     top_user = watched.max(axis=0)
-    excess = np.zeros(hours)
     launched, users = _launched(recorder, hours)
-    for name, dollars_by_hour in launched.items():
-        by_feature[name] += dollars_by_hour
-        if any(incident.feature == name for incident in scenario.incidents.values()):
-            excess += dollars_by_hour
+    by_feature |= launched
+    guilty = {incident.feature for incident in scenario.incidents.values()}
+    excess = np.sum([by_feature[name] for name in guilty] or [np.zeros(hours)], axis=0)
     return {
         "total": np.sum(list(by_feature.values()), axis=0),
         "top_user": np.maximum(top_user, users),

@@ -94,12 +94,12 @@ class Demand:
         rng = stream(self.seed, name, "traffic", index=day)
         first, last = scenario.calendar.day_starts[day : day + 2]
         rate = (self._rates[name] * self.noise)[first:last] / feature.sessions.mean_calls
-        if feature.launch is not None:
-            rate = rate * (np.arange(first, last) * HOUR_US >= self._launch_us(feature))
         counts = rng.poisson(rate)
         hour = np.repeat(np.arange(first, last), counts)
         start = hour * HOUR_US + (rng.random(len(hour)) * HOUR_US).astype(np.int64)
-        user = self.world.users.draw(rng, len(hour))
+        if feature.launch is not None:
+            start = start[start >= self._launch_us(feature)]
+        user = self.world.users.draw(rng, len(start))
         return self._calls(name, feature, "traffic", day, start, user, rng)
 
     def _cohort(self, name: str, feature: Feature, cohort: str, day: int) -> Calls:

@@ -134,13 +134,14 @@ def _adopted(
     )
     later = np.asarray(weights) / sum(weights)
     mass = np.zeros(calendar.hours)
+    before = sum(cohort.first_use.days[: max(-first_day, 0)])
     for day, share in enumerate(cohort.first_use.days):
         if 0 <= first_day + day < calendar.days:
             within = launch_hours / launch_hours.sum() if day == 0 else later
             start, end = calendar.day_starts[first_day + day : first_day + day + 2]
             local = calendar.hour_of_week[start:end] % 24
             mass[start:end] += share * within[local]
-    return np.asarray(np.cumsum(mass) - mass / 2)
+    return np.asarray(before + np.cumsum(mass) - mass / 2)
 
 
 def describe(scenario: Scenario) -> str:

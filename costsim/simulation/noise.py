@@ -29,7 +29,7 @@ class Noise(BaseModel):
         Log-sd of the day's factor.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     hour_sigma: float = Field(default=0.15, ge=0, le=2)
     hour_phi: float = Field(default=0.7, ge=0, lt=1)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from costsim.errors import DatasetError
 from costsim.records.dataset import Records
+from costsim.simulation.truth import incident_frame, read_truth
 from costsim.simulation.world import Event
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ class SimulationResult:
     seed: int
     records: Records
     events: tuple[Event, ...]
-    _keep: Any = field(default=None, compare=False)
 
     @property
     def incidents(self) -> pd.DataFrame:
@@ -76,7 +76,7 @@ class SimulationResult:
         if target.exists():
             target.rmdir()
         partial.rename(target)
-        return replace(self, records=replace(self.records, folder=target), _keep=None)
+        return replace(self, records=replace(self.records, folder=target, _keep=None))
 
     def __repr__(self) -> str:
         return (
@@ -84,29 +84,6 @@ class SimulationResult:
             f"calls, {len(self.incidents)} incidents); "
             "next: costsim.spend.by_feature(result.records)"
         )
-
-
-def incident_frame(records: Records) -> pd.DataFrame:
-    """Incidents that a dataset's manifest states, times as UTC timestamps."""
-    import pandas as pd
-
-    columns = ["name", "feature_name", "cause", "starts", "ends", "launched", "movable"]
-    frame = pd.DataFrame(list(records.manifest.incidents), columns=columns)
-    for name in ("starts", "ends", "launched"):
-        frame[name] = pd.to_datetime(frame[name], utc=True)
-    return frame
-
-
-def read_truth(records: Records) -> pd.DataFrame:
-    """Truth of a simulated dataset; an empty frame where it states none."""
-    import pandas as pd
-    import pyarrow.parquet as pq
-
-    file = records.manifest.truth
-    if file is None or records.folder is None:
-        return pd.DataFrame(columns=["call_id", "incident", "counterfactual_cost_nano"])
-    frame: pd.DataFrame = pq.read_table(records.folder / file.path).to_pandas()
-    return frame
 
 
 def _user_names(scenario: Scenario, seed: int) -> list[str]:

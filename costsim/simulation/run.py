@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, time
@@ -41,7 +43,7 @@ def simulate(
     seed : int
         Not negative. The same scenario, seed and version give the same bytes.
     out : path, optional
-        Folder for the dataset; a temporary one, gone with the result, by default.
+        Folder for the dataset; a temporary one, gone with the records, by default.
     workers : int
         Threads, at least 1; never changes a byte.
     progress : callable, optional
@@ -68,20 +70,27 @@ def simulate(
         raise SettingError(f"seed must be an integer from 0 to 2**63 - 1; got {seed!r}")
     if not isinstance(workers, int) or workers < 1:
         raise SettingError(f"workers must be an integer of at least 1; got {workers!r}")
-    temporary = tempfile.TemporaryDirectory(prefix="costsim-") if out is None else None
-    folder = Path(temporary.name if temporary else out)  # type: ignore[arg-type]
     world = play(scenario, seed)
     recorder = Recorder(Demand(world, seed))
     # an unknown book or model is said before anything is written
     for feature in scenario.features.values():
         recorder.book.unit(feature.model, at=scenario.start, provider=feature.provider)
+    keep = _Scratch() if out is None else None
+    folder = keep.path if keep else Path(out or "")
     with DatasetWriter(folder) as writer:
         files, truths = _write_days(recorder, writer, workers, progress)
         truth = _write_truth(writer, truths)
         manifest = writer.commit(_manifest(scenario, seed, truth), files)
-    return SimulationResult(
-        scenario, seed, Records(manifest, folder=folder), tuple(world.events), _keep=temporary
-    )
+    records = Records(manifest, folder=folder, _keep=keep)
+    return SimulationResult(scenario, seed, records, tuple(world.events))
+
+
+class _Scratch:
+    """A temporary folder, gone when nothing refers to it any more."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="costsim-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 def _write_days(
@@ -90,15 +99,17 @@ def _write_days(
     workers: int,
     progress: Callable[[int], object] | None,
 ) -> tuple[list[DataFile], list[pa.Table]]:
-    """Days in `workers` runs of neighbours; each begins with the tail of the day before it."""
+    """Days in `workers` runs of neighbours; each begins with the tails of the days before it."""
     calendar = recorder.demand.world.scenario.calendar
+    reach = max(feature.reach_days for feature in recorder.demand.world.scenario.features.values())
 
     def run(days: range) -> list[tuple[DataFile, pa.Table]]:
         done = []
-        spill = recorder.demand.day(days[0] - 1) if days[0] else []
+        before = range(max(days[0] - reach, 0), days[0])
+        spill = [calls for day in before for calls in recorder.demand.day(day)]
         for day in days:
-            drawn = recorder.demand.day(day)
-            table, truth = recorder.day(day, [*spill, *drawn])
+            drawn = [*spill, *recorder.demand.day(day)]
+            table, truth = recorder.day(day, drawn)
             spill = _tail(drawn, calendar.day_range_us(day)[1])
             done.append((writer.write(table, calendar.date_of(day).isoformat()), truth))
             if progress:
@@ -152,7 +163,12 @@ def _manifest(scenario: Scenario, seed: int, truth: DataFile | None) -> Manifest
         scenario=scenario.name,
         scenario_hash=scenario.hash,
         seed=seed,
+        week=(scenario.focus.start.isoformat(), scenario.focus.days),
         incidents=tuple(incidents),
+        notes=tuple(
+            {"at": calendar.to_utc(note.at).isoformat(), "label": note.label}
+            for note in scenario.notes
+        ),
         truth=truth,
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from costsim.errors import SettingError, UnknownNameError
 from costsim.paths import bundled
-from costsim.simulation.calendar import Calendar, calendar_of
+from costsim.simulation.calendar import HOUR_US, Calendar, calendar_of
 from costsim.simulation.distributions import Tokens
 from costsim.simulation.noise import Noise
 
@@ -25,7 +26,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Profile(_Model):
@@ -148,6 +149,17 @@ class Feature(_Model):
             raise ValueError("a cohort with first_use needs the feature's launch")
         return self
 
+    @property
+    def reach_days(self) -> int:
+        """Days after its own into which a session may run.
+
+        A geometric number of exponential think times is exponential: one in e**40 lasts longer.
+        """
+        seconds = 40 * self.sessions.mean_calls * self.sessions.think_seconds
+        pass_seconds = self.output_tokens.expected / self.output_tokens_per_second
+        seconds += self.passes * (self.first_token_ms / 1000 + pass_seconds)
+        return ceil(seconds / (23 * 3600))
+
 
 class Incident(_Model):
     """What went wrong, for scoring: since when, and which feature's dollars are the excess."""
@@ -242,6 +254,19 @@ class Scenario(_Model):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _times(self) -> Self:
+        end = self.start + timedelta(days=self.days)
+        run = f"lie within the run, from {self.start} to before {end}"
+        if self.week:
+            last = self.week.start + timedelta(days=self.week.days)
+            if not (self.start <= self.week.start and last <= end):
+                raise ValueError(f"week must {run}; got {self.week.start} to before {last}")
+        for name, incident in self.incidents.items():
+            if not self.start <= incident.starts.date() < end:
+                raise ValueError(f"incidents.{name}.starts must {run}; got {incident.starts}")
+        return self
+
     @property
     def calendar(self) -> Calendar:
         return calendar_of(self.start, self.days, self.time_zone)
@@ -279,6 +304,28 @@ class Scenario(_Model):
             raise SettingError(f"scenario {self.name} has no feature without a launch")
         change: dict[str, Any] = {"features": features, "incidents": {}, "notes": [], "week": None}
         return self.model_copy(update=change | ({"days": days} if days else {}))
+
+    def first_days(self, days: int) -> Scenario:
+        """The scenario cut to its first days; its week becomes the last seven of them.
+
+        Incidents and notes of later days are left out.
+
+        Raises
+        ------
+        SettingError
+            Fewer than one day, or more than the scenario has.
+        """
+        if not 1 <= days <= self.days:
+            raise SettingError(f"days must be from 1 to {self.days}; got {days!r}")
+        cut = self.model_copy(update={"days": days, "week": None})
+        end = cut.calendar.hours * HOUR_US
+        change = {
+            "incidents": {
+                n: i for n, i in self.incidents.items() if cut.calendar.elapsed_us(i.starts) < end
+            },
+            "notes": [note for note in self.notes if cut.calendar.elapsed_us(note.at) < end],
+        }
+        return cut.model_copy(update=change)
 
     def describe(self) -> str:
         """The scenario in words."""
@@ -377,8 +424,10 @@ def _explain(item: Any) -> str:
     if item["type"] == "extra_forbidden":
         return f"{path} is not a key of the scenario"
     reason = item["msg"].removeprefix("Value error, ").removeprefix("Input should ")
-    reason = reason if reason.startswith(("must", "be")) else f"is wrong: {reason}"
-    reason = "must " + reason if reason.startswith("be") else reason
+    if reason.startswith("be "):
+        reason = f"must {reason}"
+    elif path and not reason.startswith("must "):
+        reason = f"is wrong: {reason}"
     got = item["input"]
     shown = "" if isinstance(got, dict | BaseModel) else f"; got {got!r}"
     return f"{path} {reason}{shown}".strip()

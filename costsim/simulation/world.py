@@ -131,10 +131,13 @@ def _first_uses(
     hour = np.where(day == 0, first, hour)
     launched = scenario.calendar.to_utc(feature.launch)
     start = datetime.combine(_local_date(scenario, launched), time())
-    midnights = np.array(
-        [calendar.elapsed_us(start + timedelta(days=d)) for d in range(len(cohort.first_use.days))]
-    )
-    return np.asarray(np.maximum(midnights[day] + (hour * HOUR_US).astype(np.int64), launch))
+    clock = [
+        [calendar.elapsed_us(start + timedelta(days=d, hours=h)) for h in range(24)]
+        for d in range(len(cohort.first_use.days))
+    ]
+    whole = hour.astype(np.int64)
+    within = ((hour - whole) * HOUR_US).astype(np.int64)
+    return np.asarray(np.maximum(np.array(clock)[day, whole] + within, launch))
 
 
 def _local_date(scenario: Scenario, moment: datetime) -> Any:

@@ -12,10 +12,13 @@ from costsim.spend.breakdown import (
 )
 from costsim.spend.efficiency import Efficiency, efficiency
 from costsim.spend.series import Channels, channels, daily, hourly
+from costsim.spend.spread import concentration, cost_per_call
+from costsim.spend.week import Period, iso_week, last_week, period
 
 __all__ = [
     "Channels",
     "Efficiency",
+    "Period",
     "bins",
     "breakdown",
     "by_feature",
@@ -25,7 +28,12 @@ __all__ = [
     "by_tier",
     "by_user",
     "channels",
+    "concentration",
+    "cost_per_call",
     "daily",
     "efficiency",
     "hourly",
+    "iso_week",
+    "last_week",
+    "period",
 ]

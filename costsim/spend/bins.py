@@ -103,7 +103,7 @@ def _key(name: str) -> str:
 
 
 def _minute_of_zone(records: Records) -> int:
-    """Minutes by which the local hour begins after the UTC hour: 30 in India, 45 in Nepal."""
+    """Minutes by which the local hour begins after the UTC hour: 30 in India, 15 in Nepal."""
     span = records.period
     moment = span[0] if span else datetime(2000, 1, 1, tzinfo=UTC)
     offset = moment.astimezone(ZoneInfo(records.time_zone)).utcoffset() or timedelta()

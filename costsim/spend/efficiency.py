@@ -37,7 +37,7 @@ class Efficiency:
             if row is None
             else (
                 f"mean input {row['mean_input_tokens']:,.0f}, output "
-                f"{row['mean_output_tokens']:,.0f} tokens over {row['calls']:,} calls"
+                f"{row['mean_output_tokens']:,.0f} tokens over {row['calls']:,.0f} calls"
             )
         )
         return f"Efficiency({text}); next: .to_frame(), .finish_reasons"
@@ -63,8 +63,9 @@ def efficiency(records: Records, *, by: str | None = None) -> Efficiency:
     >>> import costsim
     >>> quiet = costsim.load_scenario("quiet").model_copy(update={"days": 1})
     >>> found = efficiency(costsim.simulate(quiet, seed=1).records)
-    >>> found.finish_reasons["finish_reason"].tolist()
-    ['stop', 'length']
+    >>> row = found.metrics.iloc[0]
+    >>> bool(row["output_input_ratio"] < row["mean_output_input_ratio"])
+    True
     """
     import narwhals as nw
 
@@ -80,7 +81,9 @@ def efficiency(records: Records, *, by: str | None = None) -> Efficiency:
     frame = records.lazy(list(dict.fromkeys(needed)))
     used_in, used_out = nw.col("input_tokens"), nw.col("output_tokens")
     both = used_in.is_null() | used_out.is_null()
-    ratio = nw.when((used_in > 0) & ~both).then(used_out.cast(nw.Float64) / used_in)
+    # in billionths, because a parallel sum of floats differs from run to run
+    billionths = (used_out.cast(nw.Float64) / used_in * 1e9).round().cast(nw.Int64)
+    ratio = nw.when((used_in > 0) & ~both).then(billionths)
     cached = nw.col("cache_read_tokens")
     frame = frame.with_columns(
         whole=nw.lit(1),
@@ -101,7 +104,7 @@ def efficiency(records: Records, *, by: str | None = None) -> Efficiency:
         used_out.cast(nw.Float64).quantile(0.95, interpolation="linear").alias("p95_output_tokens"),
         nw.col("both_in").sum().cast(nw.Float64).alias("sum_in"),
         nw.col("both_out").sum().cast(nw.Float64).alias("sum_out"),
-        nw.col("ratio").mean().alias("mean_output_input_ratio"),
+        nw.col("ratio").mean().alias("ratio"),
         nw.col("cut").mean().alias("truncated_share"),
         cached.sum().cast(nw.Float64).alias("sum_cached"),
         nw.col("cached_of").sum().cast(nw.Float64).alias("sum_cached_of"),
@@ -111,6 +114,7 @@ def efficiency(records: Records, *, by: str | None = None) -> Efficiency:
     rows = rows.sort_values(
         ["calls", *keys], ascending=[False] + [True] * len(keys), ignore_index=True
     )
+    rows["mean_output_input_ratio"] = rows["ratio"] / 1e9
     rows["output_input_ratio"] = rows["sum_out"] / rows["sum_in"].where(rows["sum_in"] > 0)
     rows["cached_input_share"] = rows["sum_cached"] / rows["sum_cached_of"].where(
         rows["sum_cached_of"] > 0

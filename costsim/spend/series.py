@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from costsim.errors import DataError
 from costsim.spend.bins import bins, local
@@ -65,10 +65,22 @@ def daily(records: Records, *, by: str | None = None) -> pd.DataFrame:
     days["usd"] = days["cost_nano"] / 1e9
     span = records.period
     assert span is not None
-    starts = pd.to_datetime(days["date"]).dt.tz_localize(records.time_zone)
-    ends = (pd.to_datetime(days["date"]) + timedelta(days=1)).dt.tz_localize(records.time_zone)
+    dates = pd.to_datetime(days["date"])
+    starts = _midnights(dates, records.time_zone)
+    ends = _midnights(dates + timedelta(days=1), records.time_zone)
     days["complete"] = (starts >= span[0]) & (ends <= span[1])
     return days
+
+
+def _midnights(dates: pd.Series[Any], time_zone: str) -> pd.Series[Any]:
+    """When local days begin: where clocks change at midnight, at the first moment of the day."""
+    import numpy as np
+
+    first = np.ones(len(dates), dtype=bool)
+    starts: pd.Series[Any] = dates.dt.tz_localize(
+        time_zone, ambiguous=first, nonexistent="shift_forward"
+    )
+    return starts
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,12 @@
 """Many simulations: calibrate detectors, and compare them fairly."""
 
 from costsim.study.calibration import FalseAlarms, calibrate, quiet_runs
-from costsim.study.comparison import Comparison, compare_detectors, default_detectors
+from costsim.study.comparison import Comparison, compare_detectors
 
 __all__ = [
     "Comparison",
     "FalseAlarms",
     "calibrate",
     "compare_detectors",
-    "default_detectors",
     "quiet_runs",
 ]

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costsim.detect import SeriesDetector, presets
-from costsim.detect.rules import FixedThreshold, UserShare
+from costsim.detect import SeriesDetector, standard_detectors
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
 from costsim.simulation.calendar import HOUR_US
 from costsim.simulation.scenario import load_scenario
 from costsim.study.calibration import (
-    WATCH_DAYS,
-    WATCHES,
     FalseAlarms,
     calibrate,
     quiet_runs,
@@ -38,7 +35,7 @@ class Comparison:
     """Detectors on one scenario, each at its threshold as shipped and as calibrated.
 
     ``runs`` has a row per detector, setting and run: `first_h` (hours from the start of the
-    incident to the end of the alarm's bin; missing without one), `burned_usd`, `early`, `false`.
+    incident to the end of the alarm's bin; missing without one), `since_launch_h` (from the launch), `burned_usd`, `early`, `false`.
     """
 
     scenario: Scenario
@@ -92,13 +89,6 @@ class Comparison:
         return table_html(self.summary, caption=repr(self).split("; next")[0])
 
 
-def default_detectors(scenario: Scenario) -> list[SeriesDetector]:
-    """The presets and the two rules, set for a scenario's budget (a day is a 30th of a month)."""
-    daily = scenario.monthly_budget_usd / 30
-    rules: list[SeriesDetector] = [UserShare(daily_budget_usd=daily), FixedThreshold()]
-    return [factory() for factory in presets().values()] + rules
-
-
 def compare_detectors(
     scenario: Scenario | str,
     detectors: Sequence[SeriesDetector] | None = None,
@@ -121,7 +111,7 @@ def compare_detectors(
     scenario : Scenario or str
         With exactly one incident, and at least 14 days of history before its week.
     detectors : sequence of SeriesDetector, optional
-        :func:`default_detectors` by default; names must differ.
+        All presets and rules, set for the scenario's budget, by default; names must differ.
     false_alarms_per_month : float
         For each detector, a month of 720 hours.
     replicates : int
@@ -162,7 +152,11 @@ def compare_detectors(
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise SettingError(f"{name} must be an integer of at least {low}; got {value!r}")
     watch = _Watch.of(scenario)
-    detectors = list(detectors) if detectors is not None else default_detectors(scenario)
+    detectors = (
+        list(detectors)
+        if detectors is not None
+        else standard_detectors(scenario.monthly_budget_usd)
+    )
     if len({d.name for d in detectors}) < len(detectors):
         raise SettingError(
             f"detectors must have different names; got {[d.name for d in detectors]}"
@@ -234,6 +228,9 @@ class _Watch:
         return pd.DataFrame(
             {
                 "run": every,
+                "since_launch_h": np.where(
+                    first >= self.launch, first + 1 + lag_hours - self.launch, np.nan
+                ),
                 "first_h": np.where(caught, first + 1 + lag_hours - self.onset, np.nan),
                 "burned_usd": np.where(
                     early, 0.0, np.where(caught, burned[every, at], burned[:, -1])
@@ -292,6 +289,3 @@ def _seeds(seed: int, purpose: int, count: int) -> list[int]:
     """Seeds of a study's runs, different for each purpose."""
     sequence = np.random.SeedSequence(entropy=seed, spawn_key=(purpose,))
     return [int(value) for value in sequence.generate_state(count, np.uint64) >> np.uint64(1)]
-
-
-__all__ = ["WATCHES", "WATCH_DAYS", "Comparison", "compare_detectors", "default_detectors"]

@@ -7,10 +7,11 @@ the axes, which show themselves in a notebook. Nothing here knows who made the f
 from costsim.show.figures.burn import burn_clock
 from costsim.show.figures.detectors import detector_comparison
 from costsim.show.figures.header import alt_text
+from costsim.show.figures.month import month_to_date
 from costsim.show.figures.parts import breakdown, concentration, cost_per_call
 from costsim.show.figures.picture import png, svg
 from costsim.show.figures.series import autocorrelation, decomposition
-from costsim.show.figures.spend import daily_spend, hourly_spend, month_to_date
+from costsim.show.figures.spend import daily_spend, hourly_spend
 from costsim.show.figures.style import page_width
 
 __all__ = [

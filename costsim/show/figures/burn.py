@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from costsim.show.cards import Ribbon
+from costsim.show.figures.flags import Flag, flags
 from costsim.show.figures.header import finish, nothing, unit, wrapped
-from costsim.show.figures.labels import Flag, flags
 from costsim.show.figures.style import (
     ALERT,
     BLUE,
@@ -111,7 +111,7 @@ def burn_clock(
     began = burned["time"].iloc[0]
     axis_name = f"time since {weekday_time(began, time_zone)} ({time_zone}), log scale"
     if promise_hours is not None and low < promise_hours:
-        axis_name += f"; green: the first {hours(promise_hours)}"
+        axis_name += f"; green: the first {hours(promise_hours)}".replace(" h", "\u00a0h")
     ax.set_xlabel(wrapped(axis_name, width_pt(ax, whole=True) - 50, SMALL_PT))
 
     points, told = [], []
@@ -120,12 +120,8 @@ def burn_clock(
     ):
         if lag < 0:
             continue
-        points.append(
-            Flag(
-                min(max(float(lag), low), high), max(float(usd_then), 0.0),
-                f"{drawable(name)}\n{hours(float(lag))}, {usd(usd_then)}",
-            )
-        )  # fmt: skip
+        said = f"{drawable(name)}\n{hours(float(lag))}, {usd(usd_then)}"
+        points.append(Flag(min(max(float(lag), low), high), max(float(usd_then), 0.0), said))
         told.append(f"{plain(name, 40)} {weekday_time(when, time_zone)} after {usd(usd_then)}")
     if mail is not None:
         lag = (day_number(mail[0]) - start) * 24
@@ -135,17 +131,13 @@ def burn_clock(
         told.append(f"{plain(mail[1])} {weekday_time(mail[0], time_zone)} after {usd(then)}")
     for point in points:
         ax.plot(
-            [point.x], [point.y], "o", color=point.colour, markersize=6, zorder=4, clip_on=False,
-            markeredgecolor="white", markeredgewidth=0.8,
-        )  # fmt: skip
+            [point.x], [point.y], "o", color=point.colour, markersize=6, zorder=4, clip_on=False
+        )
     notes = _notes(alarms, known, fired, time_zone)
     told_all = "; ".join([*told, *notes])
     unit(ax, "US$ burned since the start")
-    finish(
-        ax, title,
-        f"Dollars burned since the start, {usd(float(curve[-1]))} at the end. Alarms: {told_all}.",
-        ribbon, below="; ".join(notes),
-    )  # fmt: skip
+    alt = f"Dollars burned since the start, {usd(float(curve[-1]))} at the end. Alarms: {told_all}."
+    finish(ax, title, alt, ribbon, below="; ".join(notes))
     flags(ax, points, np.column_stack([x, y]))
     return ax
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from costsim.show.cards import Ribbon
 from costsim.show.figures.header import finish, nothing
-from costsim.show.figures.parts import rows
+from costsim.show.figures.parts import height_of, rows
 from costsim.show.figures.style import (
     BLUE,
+    COMPACT_BELOW,
     FAINT,
     FONT,
     GREEN,
@@ -22,9 +23,10 @@ from costsim.show.figures.style import (
     compact,
     dollar_axis,
     drawable,
+    drawing_width,
     log_axis,
     need,
-    offset,
+    say,
     styled,
 )
 from costsim.show.formats import hours, is_unknown, number, share, usd, usd_short
@@ -104,19 +106,17 @@ def detector_comparison(
     told = "; ".join(
         f"{plain(r['detector'], 40)}: median {hours(r['delay_median_h'])} and "
         f"{usd(r['burned_median_usd'])}, {share(r['caught_within_4h'])} within 4 h, "
-        f"{share(r['missed'])} missed, {number(r['false_alarms_per_month'], 2)} {_bounds(r)} false alarms a month"
+        f"{share(r['missed'])} missed, {number(r['false_alarms_per_month'], 2)} {_bounds(r)} "
+        "false alarms a month"
         for r in records
     )
     return finish(ax, title, f"Detectors, best first. {told}.", ribbon)
 
 
 def _height(count: int) -> float:
-    from costsim.show.figures.parts import height_of
-    from costsim.show.figures.style import NARROW, _width
-
     return (
         2 * height_of(count) + _BETWEEN
-        if _width.get() <= NARROW + 0.5
+        if drawing_width() < COMPACT_BELOW
         else 0.4 * max(count, 2) + 0.2
     )
 
@@ -163,10 +163,7 @@ def _panel(
         colour = FAINT if record["foil"] else (GREEN if dollars else BLUE)
         ink = MUTED if record["foil"] else INK
         if not _finite(record[middle]):
-            ax.text(
-                0, row, "most runs missed", transform=offset(ax, ax.get_yaxis_transform(), 4, 0),
-                va="center_baseline", color=MUTED, fontsize=SMALL_PT, fontstyle="italic",
-            )  # fmt: skip
+            say(ax, 0, row, "most runs missed", on=ax.get_yaxis_transform(), by=(4, 0), color=MUTED)
             continue
         dot = max(float(record[middle]), low)
         known = _finite(record[upper])
@@ -176,11 +173,8 @@ def _panel(
         mark = "|" if known else ">"
         ax.plot([end], [row], mark, color=colour, markersize=8 if known else 5, markeredgewidth=1.6)
         ax.plot([dot], [row], "o", color=colour, markersize=7.5, markeredgecolor="white", zorder=4)
-        ax.text(
-            min(end, edge), row, show(record[middle]), va="center_baseline", color=ink,
-            transform=offset(ax, ax.transData, 8, 0),
-            fontsize=SMALL_PT if narrow else TEXT_PT, fontweight="normal",
-        )  # fmt: skip
+        size = SMALL_PT if narrow else TEXT_PT
+        say(ax, min(end, edge), row, show(record[middle]), by=(8, 0), size=size, color=ink)
     ax.set_xlabel(label, loc="left", color=MUTED, fontsize=SMALL_PT, fontfamily=FONT)
 
 
@@ -194,18 +188,33 @@ def _figures(ax: Axes, panels: tuple[Axes, Axes], records: list[dict[str, Any]])
     ]
     low, high = panels[1].get_ylim()
     for across, head, show in columns:
-        ax.text(
-            across, 1, head, ha="right", va="bottom", color=MUTED, fontsize=SMALL_PT,
-            transform=offset(ax, ax.transAxes, 0, -4), linespacing=1.2,
-        )  # fmt: skip
+        above = ax.transAxes
+        say(
+            ax,
+            across,
+            1,
+            head,
+            on=above,
+            by=(0, -4),
+            size=SMALL_PT,
+            color=MUTED,
+            ha="right",
+            va="bottom",
+        )
         for row, record in enumerate(records):
-            ax.text(
-                across, (low - row) / (low - high), show(record), ha="right", fontsize=TEXT_PT,
-                va="center_baseline", transform=ax.transAxes,
-                color=MUTED if record["foil"] else INK,
-            )  # fmt: skip
+            ink = MUTED if record["foil"] else INK
+            up = (low - row) / (low - high)
+            say(ax, across, up, show(record), on=ax.transAxes, ha="right", color=ink)
     for panel, text in zip(panels, ("delay", "burned"), strict=True):
-        panel.text(
-            0, 1, f"{text}: median to p90", transform=offset(panel, panel.transAxes, 0, -4),
-            va="bottom", color=MUTED, fontsize=SMALL_PT,
-        )  # fmt: skip
+        said = f"{text}: median to p90"
+        say(
+            panel,
+            0,
+            1,
+            said,
+            on=panel.transAxes,
+            by=(0, -4),
+            size=SMALL_PT,
+            color=MUTED,
+            va="bottom",
+        )

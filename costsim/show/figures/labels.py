@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from costsim.show.figures.header import above_pt, text_width
@@ -11,10 +10,6 @@ from costsim.show.figures.style import INK, SMALL_PT, TEXT_PT, compact, offset, 
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.text import Text
-    from matplotlib.transforms import Bbox
-    from numpy import float64
-    from numpy.typing import NDArray
 
 _LINE = 15.0  # points from one line of a key to the next
 
@@ -91,10 +86,8 @@ def _entry(
 ) -> None:
     height = 1 if at_top else 0
     place = offset(ax, ax.transAxes, x, y)
-    ax.plot(
-        [side], [height], marker="s", markersize=6.5, color=colour, transform=place,
-        clip_on=False, markeredgewidth=0, linestyle="none",
-    )  # fmt: skip
+    (square,) = ax.plot([side], [height], "s", color=colour, transform=place, clip_on=False)
+    square.set(markersize=6.5, markeredgewidth=0)
     ax.text(
         side,
         height,
@@ -104,102 +97,3 @@ def _entry(
         fontsize=SMALL_PT if compact(ax) else TEXT_PT,
         color=INK,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """A point on a curve and what to say of it."""
-
-    x: float
-    y: float
-    text: str
-    colour: str = INK
-    bold: bool = False
-
-
-def flags(
-    ax: Axes, points: Sequence[Flag], curve: NDArray[float64], *, lines: Sequence[float] = ()
-) -> list[Text]:
-    """Flag each point: a thin stem and a text that meets no other text, stem or the curve.
-
-    Parameters
-    ----------
-    points : sequence of Flag
-        In data coordinates.
-    curve : array of shape (n, 2)
-        The drawn curve, in data coordinates, rising in x; texts stay above it.
-    lines : sequence of float
-        Heights of level lines that texts keep clear of.
-
-    Returns
-    -------
-    list of Text
-        One each, in the given order. Call after the layout is final.
-    """
-    import numpy as np
-    from matplotlib.transforms import Bbox
-
-    figure = root(ax)
-    if root(ax).get_layout_engine() is None:
-        figure.draw_without_rendering()
-    area = ax.get_window_extent()
-    pixel = figure.dpi / 72
-    drawn = ax.transData.transform(curve)
-    size = SMALL_PT if compact(ax) else TEXT_PT
-    placed: list[Bbox] = []
-    stems = [
-        Bbox.from_extents(area.x0, y - 2 * pixel, area.x1, y + 2 * pixel)
-        for y in (float(ax.transData.transform((ax.get_xlim()[0], line))[1]) for line in lines)
-    ]
-    texts: dict[int, Text] = {}
-
-    def free(box: Bbox) -> bool:
-        near = drawn[(drawn[:, 0] >= box.x0) & (drawn[:, 0] <= box.x1)]
-        low = float(near[:, 1].max()) if len(near) else -np.inf
-        edge = np.interp([box.x0, box.x1], drawn[:, 0], drawn[:, 1]).max()
-        inside = box.x0 >= area.x0 - 2 and box.x1 <= area.x1 + 2 and box.y1 <= area.y1 + 2
-        clear = box.y0 > max(low, float(edge)) + 2 * pixel
-        return bool(inside and clear and not any(box.overlaps(o) for o in placed + stems))
-
-    for i in sorted(range(len(points)), key=lambda i: points[i].x):
-        point = points[i]
-        text = ax.text(
-            point.x, point.y, point.text, color=point.colour, fontsize=size, va="center",
-            fontweight="bold" if point.bold else "normal", linespacing=1.25,
-        )  # fmt: skip
-        text.set_in_layout(False)
-        extent = text.get_window_extent()
-        wide, tall = extent.width, extent.height
-        x, foot = ax.transData.transform((point.x, point.y))
-        levels = np.arange(area.y1 - tall / 2, foot + tall / 2, -3 * pixel)
-        best: tuple[float, float] | None = None
-        for level in levels:
-            for side in (1, -1):
-                left = x + 5 * pixel if side > 0 else x - 5 * pixel - wide
-                box = Bbox.from_extents(left, level - tall / 2, left + wide, level + tall / 2)
-                stem = Bbox.from_extents(x - 1, foot, x + 1, level + tall / 2)
-                if free(box) and not any(stem.overlaps(one) for one in placed):
-                    best = (left, float(level))
-                    break
-            if best:
-                break
-        if best is None:  # no room: say it below all others, on the side that has more space
-            left = x + 5 * pixel if x < (area.x0 + area.x1) / 2 else x - 5 * pixel - wide
-            lowest = min((box.y0 for box in placed), default=area.y1)
-            best = (left, float(lowest - tall / 2 - 2 * pixel))
-        left, level = best
-        placed.append(
-            Bbox.from_extents(left, level - tall / 2, left + wide, level + tall / 2).padded(pixel)
-        )
-        stems.append(Bbox.from_extents(x - 1, foot, x + 1, level + tall / 2))
-        to_axes = ax.transAxes.inverted().transform
-        text.set_transform(ax.transAxes)
-        text.set_position(tuple(to_axes((left, level))))
-        (_, high) = to_axes((x, level + tall / 2))
-        (across, low) = to_axes((x, foot))
-        ax.plot(
-            [across, across], [low, high], color=point.colour, linewidth=0.9, alpha=0.7,
-            transform=ax.transAxes, zorder=2.5,
-        )  # fmt: skip
-        texts[i] = text
-    return [texts[i] for i in range(len(points))]

@@ -10,6 +10,7 @@ from costsim.show.figures.header import finish, nothing, unit
 from costsim.show.figures.style import (
     ALERT,
     BLUE,
+    COMPACT_BELOW,
     FAINT,
     INK,
     MUTED,
@@ -20,9 +21,10 @@ from costsim.show.figures.style import (
     compact,
     dollar_axis,
     drawable,
+    drawing_width,
     log_axis,
     need,
-    offset,
+    say,
     styled,
     tint,
 )
@@ -50,17 +52,13 @@ def rows(ax: Axes, names: list[str], *, head: float = 0.0) -> None:
         return
     ax.set_yticks([])
     for row, name in enumerate(names):
-        ax.text(
-            0, row - 0.27, name, transform=ax.get_yaxis_transform(), va="bottom", color=INK,
-            fontsize=SMALL_PT,
-        )  # fmt: skip
+        side = ax.get_yaxis_transform()
+        say(ax, 0, row - 0.27, name, on=side, size=SMALL_PT, va="bottom")
 
 
 def height_of(count: int, *, narrow_row: float = 0.44, row: float = 0.34) -> float:
     """Inches for so many rows."""
-    from costsim.show.figures.style import NARROW, WIDE, _width
-
-    each = narrow_row if _width.get() < (NARROW + WIDE) / 2 else row
+    each = narrow_row if drawing_width() < COMPACT_BELOW else row
     return each * max(count, 2) + 0.1
 
 
@@ -120,10 +118,8 @@ def breakdown(
     rows(ax, [drawable(name, 34) for name in names])
     dollar_axis(ax, max(amounts), axis="x", room=1.45 if narrow else 1.2)
     for row, (_, amount, part, _) in enumerate(listed):
-        ax.text(
-            amounts[row], row, f"{usd(amount)}  {share(part)}", va="center_baseline", color=INK,
-            transform=offset(ax, ax.transData, 5, 0), fontsize=SMALL_PT if narrow else TEXT_PT,
-        )  # fmt: skip
+        size = SMALL_PT if narrow else TEXT_PT
+        say(ax, amounts[row], row, f"{usd(amount)}  {share(part)}", by=(5, 0), size=size)
     ax.set_xlabel("US$", loc="right")
     told = "; ".join(
         f"{plain(name, 40)} {usd(u)}, {share(s)}"
@@ -181,10 +177,8 @@ def cost_per_call(
         ax.plot([low, high], [row, row], color=tint(BLUE, 0.45), linewidth=5, solid_capstyle="butt")
         ax.plot([middle], [row], "o", color=BLUE, markersize=7, markeredgecolor="white")
         ax.plot([most], [row], "|", color=MUTED, markersize=9, markeredgewidth=1.4)
-        ax.text(
-            most, row, f"{usd(line[1])}, at most {usd(line[3])}" if not narrow else usd(line[1]),
-            va="center_baseline", transform=offset(ax, ax.transData, 7, 0), fontsize=size, color=INK,
-        )  # fmt: skip
+        said = usd(line[1]) if narrow else f"{usd(line[1])}, at most {usd(line[3])}"
+        say(ax, most, row, said, by=(7, 0), size=size)
         told.append(f"{plain(name, 40)} {usd(line[1])}, p95 {usd(line[2])}, max {usd(line[3])}")
     _read(ax, values[0], left, size)
     ax.set_xlabel("US$ per call, log scale", loc="right")
@@ -210,10 +204,8 @@ def _read(ax: Axes, line: object, left: float, size: float) -> None:
     low, high = axes_at.x0 * scale, axes_at.x1 * scale
     for x, (_, name) in zip(spread(at, gap, low, high), marks, strict=True):
         across = (x - low) / (high - low)
-        ax.text(
-            across, -0.52, name, transform=ax.get_yaxis_transform(), ha="center",
-            va="center", fontsize=size, color=MUTED,
-        )  # fmt: skip
+        side = ax.get_yaxis_transform()
+        say(ax, across, -0.52, name, on=side, size=size, color=MUTED, ha="center")
 
 
 @styled
@@ -273,15 +265,10 @@ def concentration(
         told.append(f"top {mark * 100:g}% of {plain(of, 20)}: {share(at)}")
         level = min(at, last - 0.075)
         last = level
-        ax.text(
-            mark, level, f"top {mark * 100:g}%: {share(at)} of spend", color=INK, fontsize=size,
-            va="top", transform=offset(ax, ax.transData, 9, -3),
-            bbox={"facecolor": ground, "edgecolor": "none", "pad": 1},
-        )  # fmt: skip
-    ax.text(
-        0.55, 0.55, "if all spent\nthe same", color=MUTED, fontsize=SMALL_PT, va="top",
-        transform=offset(ax, ax.transData, 6, -4),
-    )  # fmt: skip
+        said = f"top {mark * 100:g}%: {share(at)} of spend"
+        text = say(ax, mark, level, said, by=(9, -3), size=size, va="top")
+        text.set_bbox({"facecolor": ground, "edgecolor": "none", "pad": 1})
+    say(ax, 0.62, 0.62, "if all spent\nthe same", by=(6, -4), size=SMALL_PT, color=MUTED, va="top")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
         axis.set_major_formatter(FuncFormatter(lambda value, _: share(round(value, 9))))

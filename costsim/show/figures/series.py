@@ -134,7 +134,7 @@ def autocorrelation(
     --------
     >>> import pandas as pd
     >>> acf = pd.DataFrame({"lag": [1, 2], "acf": [0.7, 0.5], "low": -0.1, "high": 0.1})
-    >>> autocorrelation(acf).get_xlabel()
+    >>> autocorrelation(acf).get_xlabel().splitlines()[0]
     'lag, hours'
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter

@@ -16,6 +16,7 @@ from costsim.show.text import plain
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
     from matplotlib.transforms import Transform
     from pandas import DataFrame
 
@@ -31,8 +32,8 @@ INK, MUTED, FAINT, GRID, OTHER = "#24292f", "#5c636d", "#9aa1ab", "#e6e8eb", "#c
 
 FONT = "DejaVu Sans"  # travels with matplotlib: the same page on every machine
 TITLE_PT, TEXT_PT, SMALL_PT = 11.0, 9.0, 8.0
-WIDE, NARROW = 9.0, 3.75  # inches: a page column, a phone
-_COMPACT_BELOW = 4.6
+WIDE = 9.0  # inches: the column of a page
+COMPACT_BELOW = 4.6  # inches: a phone
 
 _RC = {
     "font.family": FONT,
@@ -68,6 +69,11 @@ def page_width(inches: float) -> Iterator[None]:
         yield
     finally:
         _width.reset(token)
+
+
+def drawing_width() -> float:
+    """Width in inches that a new figure would get here."""
+    return _width.get()
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
@@ -124,7 +130,7 @@ def canvas(ax: Axes | None, height: float) -> Axes:
 
 def compact(ax: Axes) -> bool:
     """Whether there is only a phone's width to draw on."""
-    return bool(width_pt(ax, whole=True) < _COMPACT_BELOW * 72)
+    return bool(width_pt(ax, whole=True) < COMPACT_BELOW * 72)
 
 
 def width_pt(ax: Axes, *, whole: bool = False) -> float:
@@ -150,6 +156,35 @@ def offset(ax: Axes, base: Transform, x_pt: float, y_pt: float) -> Transform:
     from matplotlib.transforms import ScaledTranslation
 
     return base + ScaledTranslation(x_pt / 72, y_pt / 72, root(ax).dpi_scale_trans)
+
+
+def say(
+    ax: Axes,
+    x: float,
+    y: float,
+    text: str,
+    *,
+    on: Transform | None = None,
+    by: tuple[float, float] = (0, 0),
+    size: float = TEXT_PT,
+    color: str = INK,
+    ha: Literal["left", "center", "right"] = "left",
+    va: Literal["bottom", "center", "top", "center_baseline"] = "center_baseline",
+    bold: bool = False,
+) -> Text:
+    """Write at a place in ``on`` (data where missing), moved ``by`` points right and up."""
+    return ax.text(
+        x,
+        y,
+        text,
+        transform=offset(ax, on if on is not None else ax.transData, *by),
+        fontsize=size,
+        color=color,
+        ha=ha,
+        va=va,
+        fontweight="bold" if bold else "normal",
+        linespacing=1.25,
+    )
 
 
 def dollar_axis(ax: Axes, top: float, *, axis: str = "y", room: float = 1.08) -> None:

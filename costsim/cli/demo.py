@@ -1,0 +1,56 @@
+"""costsim demo: the $40k week, end to end, to one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("reports/demo.html"),
+    records: Annotated[Path, typer.Option(help="Folder for the records.")] = Path("runs/demo"),
+    scenario: Annotated[
+        str, typer.Option(help="A scenario with one incident.")
+    ] = "surprise-40k",
+    seed: Annotated[int, typer.Option(help="Seed of the week that is shown.")] = 7,
+    runs: Annotated[int, typer.Option(help="Other runs that detectors are compared on.")] = 100,
+    calibration: Annotated[
+        int, typer.Option(help="Ordinary runs to set thresholds on, and as many to check.")
+    ] = 60,
+    show_users: Annotated[
+        bool, typer.Option("--show-users", help="User ids as they are; masked by default.")
+    ] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Simulate the $40k week, replay it against calibrated detectors, write one page."""
+    from costsim.cli.output import next_step, progress
+    from costsim.report.incident import replay_incident
+    from costsim.report.incident_page import incident_page
+    from costsim.report.page import check_target
+    from costsim.simulation import load_scenario, simulate
+    from costsim.study import compare_detectors
+
+    wanted = load_scenario(scenario)
+    check_target(out)
+    with progress(wanted.days + 3, f"simulating {wanted.name}") as bar:
+        result = simulate(wanted, seed=seed, out=records, progress=bar.update)
+        bar.set_description(f"calibrating and comparing detectors on {runs} other runs")
+        # another seed than the week's: nothing is tuned on what it is shown on
+        study = compare_detectors(
+            wanted, replicates=runs, calibration_runs=calibration, seed=seed + 1
+        )
+        bar.update(1)
+        bar.set_description("replaying the week")
+        replay = replay_incident(result.records, study)
+        bar.update(1)
+        bar.set_description("drawing the page")
+        command = f"costsim demo --scenario {scenario} --seed {seed} --runs {runs}"
+        page = incident_page(replay, show_users=show_users, command=command)
+        path = page.write(out)
+    print(replay.card(show_users=show_users))
+    print(f"page: {path}\nrecords: {records} ({len(result.records):,} calls)")
+    if open_page:
+        typer.launch(path.resolve().as_uri())
+    next_step("costsim lab   (the same week in notebooks)")

@@ -1,0 +1,91 @@
+"""What commands have in common: JSON, next steps, dates, progress."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from costsim.errors import SettingError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from tqdm import tqdm
+
+    from costsim.records.dataset import Records
+
+
+def print_json(value: Any) -> None:
+    """Print JSON: unknown as null, times in ISO 8601."""
+    print(json.dumps(_plain(value), indent=1, allow_nan=False))
+
+
+def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a frame as plain values."""
+    found: list[dict[str, Any]] = frame.to_dict("records")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NaT or value is pd.NA:
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value
+
+
+def next_step(command: str) -> None:
+    """Name the next useful command, on stderr so that output can be piped."""
+    print(f"next: {command}", file=sys.stderr)
+
+
+@contextmanager
+def progress(total: int, what: str) -> Iterator[tqdm[Any]]:
+    """Progress on stderr, only where a person looks and only for what takes a while."""
+    from tqdm import tqdm
+
+    hidden = not sys.stderr.isatty()
+    with tqdm(total=total, desc=what, disable=hidden, leave=False, delay=0.5) as bar:
+        yield bar
+
+
+def day(text: str | None, name: str) -> date | None:
+    """A day given as 2024-08-09."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise SettingError(f"{name} must be a day such as 2024-08-09; got {text!r}") from error
+
+
+def in_range(
+    records: Records, week: str | None, first: str | None, last: str | None
+) -> Records:
+    """Records of an ISO week, or from a first to a last day, both included."""
+    from datetime import timedelta
+
+    from costsim.spend import iso_week
+
+    if week and (first or last):
+        raise SettingError("give --week or --from and --to; got both")
+    if week:
+        start = iso_week(week)
+        return records.between(start, start + timedelta(days=7))
+    end = day(last, "--to")
+    return records.between(day(first, "--from"), end + timedelta(days=1) if end else None)

@@ -1,0 +1,42 @@
+"""costsim report: pages to forward."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Write a report as one HTML page."
+)
+
+
+@app.callback()
+def reports() -> None:
+    """Write a report as one HTML page."""
+
+
+@app.command()
+def weekly(
+    folder: Annotated[Path, typer.Argument(help="Folder of records.")],
+    out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path("reports"),
+    week: Annotated[
+        str | None,
+        typer.Option(help="ISO week such as 2024-W33; the last whole one by default.", show_default=False),
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Monthly budget in USD.", show_default=False)
+    ] = None,
+    show_users: Annotated[
+        bool, typer.Option("--show-users", help="User ids as they are; masked by default.")
+    ] = False,
+) -> None:
+    """Run the weekly notebook on some records and publish its page."""
+    from costsim.cli.output import next_step
+    from costsim.report.weekly import weekly_report
+
+    done = weekly_report(folder, out, week=week, budget_usd=budget, show_users=show_users)
+    print(done.card)
+    print(f"page: {done.page}\nnotebook: {done.notebook}")
+    next_step(f"costsim detect {folder}")

@@ -1,0 +1,165 @@
+"""Run detectors over records: what would have been raised, when, and who was dearest then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from costsim.detect.alarms import COLUMNS
+from costsim.detect.presets import presets
+from costsim.detect.rules import FixedThreshold, UserShare
+from costsim.detect.series_detector import SeriesDetector
+from costsim.errors import DataError
+from costsim.spend.series import channels
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from costsim.records.dataset import Records
+
+QUIET_HOURS = 24
+BASELINE_HOURS = 336
+
+
+@dataclass(frozen=True, repr=False)
+class Findings:
+    """Alarms of several detectors on the same records.
+
+    ``alarms`` has a row per episode, first raised first: the columns of one detector's alarms
+    and the hour's dearest user and feature.
+    """
+
+    alarms: pd.DataFrame
+    detectors: tuple[SeriesDetector, ...]
+    spend: pd.DataFrame
+    time_zone: str
+    hours: int
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.alarms)
+
+    def first(self) -> pd.DataFrame:
+        """First alarm of each detector; detectors without one have missing times."""
+        import pandas as pd
+
+        order = [detector.name for detector in self.detectors]
+        found = self.alarms.drop_duplicates("detector").set_index("detector").reindex(order)
+        return pd.DataFrame(found).reset_index()
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.alarms.copy()
+
+    def plot(self, ax: Any = None) -> Axes:
+        """Hourly spend under the alarms."""
+        from costsim.show import figures
+
+        return figures.hourly_spend(self.spend, alarms=self.alarms, time_zone=self.time_zone, ax=ax)
+
+    def __repr__(self) -> str:
+        count = "no alarm" if not len(self) else f"{len(self)} alarms"
+        return (
+            f"Findings({count} of {len(self.detectors)} detectors in {self.hours:,} complete hours); "
+            "next: .to_frame(), .plot()"
+        )
+
+    def _repr_html_(self) -> str:
+        from costsim.show.tables import table_html
+
+        shown = self.alarms[["known_at", "detector", "value_usd", "expected_usd", "top_feature"]]
+        return table_html(shown, caption=repr(self).split("; next")[0], time_zone=self.time_zone)
+
+
+def standard_detectors(monthly_budget_usd: float | None = None) -> list[SeriesDetector]:
+    """The presets at the thresholds they come with, and the rules that can be set.
+
+    The user's share needs a budget: a day is a 30th of the month. Without one it is left out.
+    """
+    found: list[SeriesDetector] = [factory() for factory in presets().values()]
+    if monthly_budget_usd:
+        found.append(UserShare(daily_budget_usd=monthly_budget_usd / 30))
+    return [*found, FixedThreshold()]
+
+
+def scan(
+    records: Records,
+    detectors: Sequence[SeriesDetector] | None = None,
+    *,
+    start: Any = None,
+    quiet_hours: int = QUIET_HOURS,
+) -> Findings:
+    """Run detectors over the complete hours of some records.
+
+    Parameters
+    ----------
+    records : Records
+        History included: baselines learn from all of it.
+    detectors : sequence of SeriesDetector, optional
+        :func:`standard_detectors` for the records' budget by default.
+    start : aware time, optional
+        When watching begins; the first hour by default.
+    quiet_hours : int
+        Alarms with at most so many quiet hours between them are one episode.
+
+    Raises
+    ------
+    DataError
+        There is no record in range.
+
+    Examples
+    --------
+    >>> import costsim
+    >>> result = costsim.simulate("surprise-40k", seed=7)
+    >>> found = scan(result.records, start="2024-08-12T11:00Z")
+    >>> found.first().set_index("detector").loc["user share", "known_at"]
+    Timestamp('2024-08-12 12:00:00+0000', tz='UTC')
+    """
+    import pandas as pd
+
+    if detectors is None:
+        detectors = standard_detectors(records.manifest.monthly_budget_usd)
+    heard = channels(records)
+    period = records.period
+    if period is None:
+        raise DataError("there is no record in range to watch")
+    hour = pd.Timedelta(hours=1)
+    index = heard.total.index
+    whole = (index >= period[0]) & (index + hour <= period[1])
+    begin = None if start is None else pd.Timestamp(start)
+    tables = []
+    for detector in detectors:
+        series = heard[detector.channel][whole]
+        if series.empty:
+            continue
+        since = None if begin is None else max(begin, series.index[0])
+        alarms = detector.alarms(series, since, records.time_zone, quiet_hours)
+        if len(alarms):
+            tables.append(alarms.to_frame())
+    columns = [*COLUMNS, "top_user", "top_feature"]
+    found = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    if tables:
+        found = found.sort_values(["known_at", "detector"], ignore_index=True)
+        found["top_user"] = heard.who["top_user"].reindex(found["time"]).to_numpy()
+        found["top_feature"] = heard.who["top_feature"].reindex(found["time"]).to_numpy()
+    spend = pd.DataFrame({"time": index, "usd": heard.total.to_numpy()})
+    return Findings(
+        found,
+        tuple(detectors),
+        spend,
+        records.time_zone,
+        int(whole.sum()),
+        _notes(int(whole.sum())),
+    )
+
+
+def _notes(hours: int) -> tuple[str, ...]:
+    if hours == 0:
+        return ("There is no complete hour: no detector can judge.",)
+    if hours < BASELINE_HOURS:
+        return (
+            f"{hours} complete hours are too few to know a usual week: detectors that learn need "
+            "two weeks or more; only the rules judge.",
+        )
+    return ()

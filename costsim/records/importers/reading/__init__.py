@@ -1,0 +1,1 @@
+"""Foreign files, opened: what they are, and their rows chunk by chunk."""

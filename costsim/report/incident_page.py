@@ -1,0 +1,384 @@
+"""The page of a replayed incident: verdict first, then what it rests on."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from costsim import spend
+from costsim.report import story
+from costsim.report.page import Page, Section
+from costsim.show import figures
+from costsim.show.cards import Card
+from costsim.show.formats import count, hours, share, usd, weekday_time
+from costsim.show.mask import mask_users
+from costsim.show.tables import table_html
+from costsim.simulation import load_scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from costsim.report.incident import IncidentReplay
+
+
+def incident_page(
+    replay: IncidentReplay, *, show_users: bool = False, command: str = "costsim demo"
+) -> Page:
+    """The page of an incident.
+
+    Parameters
+    ----------
+    replay : IncidentReplay
+        Of :func:`costsim.report.replay_incident`.
+    show_users : bool
+        Show user ids as they are; masked by default.
+    command : str
+        What makes the page again; said in its footer.
+    """
+    card = replay.card(show_users=show_users)
+    manifest = replay.records.manifest
+    sections = [
+        _hours(replay),
+        _clock(replay),
+        _study(replay),
+        _within_four_hours(replay),
+        _where(replay, show_users),
+        _cost_of_a_call(replay),
+        _month(replay),
+    ]
+    if manifest.scenario == "surprise-40k":
+        sections += [_arithmetic(), _other_reading(replay)]
+    made = (
+        ("made by", command),
+        ("scenario", f"{manifest.scenario}, hash {manifest.scenario_hash}"),
+        ("seed", str(manifest.seed)),
+        ("study", f"seed {replay.comparison.seed}, {_runs(replay)} other runs of the incident"),
+        ("costsim", manifest.costsim_version),
+        ("days", _days(replay)),
+    )
+    title = "The $40k week" if manifest.scenario == "surprise-40k" else f"{manifest.scenario}"
+    return Page(title, card.ribbon, card, tuple(sections), made)
+
+
+def _runs(replay: IncidentReplay) -> int:
+    return int(replay.comparison.runs["run"].nunique())
+
+
+def _days(replay: IncidentReplay) -> str:
+    from datetime import timedelta
+
+    period = replay.period
+    last = period.start + timedelta(days=period.days - 1)
+    return f"{period.start:%a %Y-%m-%d} to {last:%a %Y-%m-%d}, {replay.records.time_zone}"
+
+
+def _hours(replay: IncidentReplay) -> Section:
+    feature = replay.incident["feature_name"]
+    early = replay.burned_before_usd
+    launched = weekday_time(replay.incident["launched"], replay.records.time_zone)
+    return Section(
+        f"Hour by hour: {feature} went live {launched} and was cheap until Monday",
+        anchor="hours",
+        prose=(
+            f"From its launch to the start of heavy use the feature cost {usd(early)} in all: "
+            "nothing that an alarm on dollars should have rung for. Dollars burned are counted "
+            f"from {weekday_time(replay.incident['starts'], replay.records.time_zone)}."
+        ),
+        figure=replay.hourly_spend,
+        caption="Dollars an hour by feature; above, the first alarm of each calibrated detector.",
+    )
+
+
+def _clock(replay: IncidentReplay) -> Section:
+    alarms = replay.alarms
+    zone = replay.records.time_zone
+    table = alarms.assign(
+        first_alarm=[weekday_time(t, zone) if t == t else None for t in alarms["time"]],
+        after=[
+            "before heavy use" if e else hours(h) if h == h else None
+            for e, h in zip(alarms["early"], alarms["hours_since"], strict=True)
+        ],
+    )[["detector", "first_alarm", "after", "burned_usd"]]
+    total = replay.burned["burned_usd"].iloc[-1]
+    mail = ""
+    if replay.mail:
+        at, label = replay.mail
+        mail = f" When {label} came, {usd(replay.burned_at(at), decimals=0)} were gone."
+    return Section(
+        "The burn clock: what each detector would have saved",
+        anchor="burn-clock",
+        prose=(
+            f"Left alone the incident burned {usd(total, decimals=0)} by the end of the week.{mail} "
+            "Each detector stands at the dollars burned when its alarm could first be known, at "
+            "the end of the hour that raised it, if somebody or something then stops the feature "
+            "at once.",
+        ),
+        figure=replay.burn_clock,
+        table=table_html(table, caption="First alarm of each detector, all at one rate of false alarms"),
+        caption="One run. The next part has the spread over many.",
+    )
+
+
+def _study(replay: IncidentReplay) -> Section:
+    comparison = replay.comparison
+    frame = comparison.to_frame()
+    columns = ["detector", "false_alarms_per_month", "delay_median_h", "burned_median_usd"]
+    columns += ["burned_p90_usd", "caught_within_4h", "missed", "early", "kept_runs"]
+    labels = {
+        "false_alarms_per_month": "false alarms a month",
+        "delay_median_h": "delay, median",
+        "burned_median_usd": "burned, median",
+        "burned_p90_usd": "burned, p90",
+        "caught_within_4h": "within 4 h",
+        "early": "alarm before Monday 07:00",
+        "kept_runs": "runs counted",
+    }
+    formats = {name: "share" for name in ("caught_within_4h", "missed", "early")}
+    tables = "".join(
+        table_html(frame.loc[frame["setting"] == setting, columns], formats, caption=words, labels=labels)
+        for setting, words in (
+            ("calibrated", "Thresholds set for the same rate of false alarms"),
+            ("nominal", "The same detectors as they come: thresholds from tables or habit"),
+        )
+    )
+    return Section(
+        f"Which detector, at {comparison.false_alarms_per_month:g} false alarm a month each?",
+        anchor="detectors",
+        prose=(
+            f"{_runs(replay)} other runs of the same week, with other noise and other users, and "
+            "thresholds set on ordinary weeks without a launch. The rates of false alarms in the "
+            "table were then measured on fresh ordinary weeks. Runs with an alarm before Monday "
+            "07:00 are counted apart and left out of hours and dollars.",
+            "What this leaves out: ordinary life has no harmless launches here, so a rule on one "
+            "user's or one feature's dollars looks better than it would in a product that ships "
+            "often; and each detector has its own budget of false alarms.",
+        ),
+        figure=partial(figures.detector_comparison, frame[frame["setting"] == "calibrated"]),
+        html=tables,
+        caption="Median (dot) and 90th percentile (whisker) over the runs.",
+    )
+
+
+def _within_four_hours(replay: IncidentReplay) -> Section:
+    claim = within_hours(replay.comparison)
+    onset = weekday_time(replay.incident["starts"], replay.records.time_zone)
+    launch = weekday_time(replay.incident["launched"], replay.records.time_zone)
+    best, launched = claim.iloc[0], claim.loc[claim["within_4h_of_launch"].idxmax()]
+    return Section(
+        "“Within 4 hours of the first day”: it depends on which day is the first",
+        anchor="four-hours",
+        prose=(
+            f"Counted from the launch, {launch}: {launched['detector']} raised an alarm within 4 "
+            f"hours in {share(launched['within_4h_of_launch'])} of the runs, and no detector did "
+            f"more often: on that day there was little to see. Counted from {onset}, when heavy "
+            f"use began: {best['detector']} did in {share(best['within_4h_of_onset'])} of the runs "
+            "without an earlier alarm.",
+            "This is an hourly job without lag. Each hour that records come late is an hour later "
+            "for every row.",
+        ),
+        table=table_html(
+            claim,
+            {"within_4h_of_launch": "share", "within_4h_of_onset": "share", "at_least": "share"},
+            caption="Share of runs with an alarm within 4 hours, calibrated detectors",
+            labels={
+                "within_4h_of_launch": "of the launch",
+                "within_4h_of_onset": "of heavy use",
+                "at_least": "at least (95%)",
+            },
+        ),
+    )
+
+
+def claim_card(replay: IncidentReplay) -> Card:
+    """The claim "within 4 hours of the first day", answered from the study's runs."""
+    claim = within_hours(replay.comparison)
+    zone = replay.records.time_zone
+    onset, launch = (weekday_time(replay.incident[k], zone) for k in ("starts", "launched"))
+    yes = claim[claim["at_least"] >= 0.9]["detector"].tolist()
+    no = claim[claim["within_4h_of_onset"] < 0.9]["detector"].tolist()
+    launched = claim["within_4h_of_launch"].max()
+    found = "holds" if yes else "does not hold"
+    lines = [
+        f"From the launch, {launch}: at best {share(launched)} of the runs.",
+        f"From {onset}: in at least 90% of the runs (95% sure) for {', '.join(yes) or 'none'}.",
+        f"In fewer than 90% of the runs for {', '.join(no)}." if no else "",
+        f"{_runs(replay)} runs; each detector at {replay.comparison.false_alarms_per_month:g} false "
+        "alarm a month; an hourly job without lag.",
+    ]
+    title = f"“Within 4 hours” fails from the launch; from the start of heavy use it {found}"
+    title += f" for {len(yes)} of {len(claim)} detectors." if yes else "."
+    if launched >= 0.9:
+        title = "“Within 4 hours” holds even from the launch."
+    ribbon = replay.card().ribbon
+    return Card(title, tuple(line for line in lines if line), ribbon, "warn")
+
+
+def within_hours(comparison: object) -> pd.DataFrame:
+    """The claim "within 4 hours" for each calibrated detector, from launch and from onset.
+
+    Returns
+    -------
+    pandas.DataFrame
+        detector, within_4h_of_launch (of all runs), within_4h_of_onset (of runs without an earlier
+        alarm), at_least (its lower 95% bound); best first.
+    """
+    from costsim.study import Comparison
+
+    assert isinstance(comparison, Comparison)
+    runs = comparison.runs[comparison.runs["setting"] == "calibrated"]
+    launch = (runs["since_launch_h"] <= 4).groupby(runs["detector"]).mean()
+    rows = comparison.summary[comparison.summary["setting"] == "calibrated"]
+    table = rows[["detector", "caught_within_4h", "caught_within_4h_low"]].rename(
+        columns={"caught_within_4h": "within_4h_of_onset", "caught_within_4h_low": "at_least"}
+    )
+    table.insert(1, "within_4h_of_launch", table["detector"].map(launch))
+    return table.sort_values("within_4h_of_onset", ascending=False, ignore_index=True)
+
+
+def _where(replay: IncidentReplay, show_users: bool) -> Section:
+    records = replay.period_records
+    features = replay.period.features.rename(columns={"feature_name": "name", "total_usd": "usd"})
+    users = spend.by_user(records).dropna(subset=["user_id"]).head(8)
+    names = users["user_id"] if show_users else mask_users(users["user_id"])
+    table = users.assign(user=list(names))[["user", "total_usd", "share", "calls", "max_usd"]]
+    curve = spend.concentration(records)
+    top = curve["cost_share"][(curve["rank_share"] <= 0.01)].max()
+    return Section(
+        f"Who: 1% of the users cost {share(top)} of the week",
+        anchor="who",
+        figure=partial(figures.breakdown, features, highlight=str(replay.incident["feature_name"])),
+        table=table_html(table, caption="Dearest users of the week"),
+        prose="Users are shown by pseudonym." if not show_users else (),
+        caption="Dollars of the week by feature.",
+    )
+
+
+def _cost_of_a_call(replay: IncidentReplay) -> Section:
+    feature = str(replay.incident["feature_name"])
+    spread = spend.cost_per_call(replay.period_records)
+    rows = replay.period.features.set_index("feature_name")
+    row = rows.loc[feature]
+    part = row["calls"] / rows["calls"].sum()
+    cut = spend.efficiency(replay.period_records, by="feature").metrics.set_index("feature_name")
+    return Section(
+        f"A {feature} call costs {usd(row['mean_usd'])}: nobody had computed it",
+        anchor="cost-per-call",
+        prose=(
+            f"{count(row['calls'])} calls, {share(part)} of the week's calls, are "
+            f"{share(row['share'])} of its dollars: counting calls shows almost nothing of this. "
+            f"{share(cut.loc[feature, 'truncated_share'])} of the answers were cut at their limit "
+            "of output tokens and ended with `length`.",
+        ),
+        figure=partial(figures.cost_per_call, spread),
+        caption="5th percentile, median, 95th percentile and largest call of the week, log scale.",
+    )
+
+
+def _month(replay: IncidentReplay) -> Section:
+    month, budget = replay.period.month, replay.records.manifest.monthly_budget_usd
+    assert month is not None
+    assert budget is not None
+    days = spend.daily(replay.records.between(_month_start(replay), replay.period.complete_through))
+    import pandas as pd
+
+    midnight = pd.to_datetime(days["date"]) + pd.Timedelta(days=1)
+    ends = midnight.dt.tz_localize(replay.records.time_zone) - pd.Timedelta(seconds=1)
+    frame = pd.DataFrame({"time": ends.dt.tz_convert("UTC"), "cumulative_usd": days["usd"].cumsum()})
+    known = (month.usual_usd, month.as_now_usd, month.as_last_day_usd)
+    projection = None if any(k is None for k in known) else tuple(sorted(k for k in known if k is not None))
+    return Section(
+        f"The month would end at {usd(month.as_now_usd, decimals=0)}",
+        anchor="month",
+        prose=(
+            f"{usd(month.so_far_usd, decimals=0)} are spent with {month.days_left} days to go. If "
+            f"the feature stopped now, usual days would end the month at "
+            f"{usd(month.usual_usd, decimals=0)}; days like the last seven, at "
+            f"{usd(month.as_now_usd, decimals=0)}; days like the last one, at "
+            f"{usd(month.as_last_day_usd, decimals=0)}.",
+        ),
+        figure=partial(
+            figures.month_to_date,
+            frame,
+            budget,
+            projection,
+            time_zone=replay.records.time_zone,
+        ),
+    )
+
+
+def _month_start(replay: IncidentReplay) -> object:
+    from zoneinfo import ZoneInfo
+
+    end = replay.period.complete_through.astimezone(ZoneInfo(replay.records.time_zone))
+    from datetime import timedelta
+
+    return (end - timedelta(microseconds=1)).date().replace(day=1)
+
+
+def _arithmetic() -> Section:
+    return Section(
+        "What does not add up in the account",
+        anchor="arithmetic",
+        prose=(
+            f"$2,200 for 847 calls is {usd(story.told_per_call())} a call. No GPT-4 call of 2024 can "
+            "cost that inside its context window, and at the account's own price table 847 calls of "
+            "50,000 tokens cost $476. “Dozens of times a day” is not 847 in four days, which is 212 "
+            "a day.",
+        ),
+        table=table_html(
+            story.arithmetic(),
+            caption="50,000 tokens in and 2,048 out; prices of the book list-2024",
+            labels={
+                "call_usd": "a call",
+                "times_847_usd": "847 calls",
+                "most_usd": "dearest call that fits",
+                "tokens_for_told": "input for $2.597 a call",
+                "fits": "fits the window",
+            },
+        )
+        + table_html(story.other_claims(), {"computed": "ratio"}, caption="Other ratios it gives"),
+    )
+
+
+def _other_reading(replay: IncidentReplay) -> Section:
+    import pandas as pd
+
+    rows = []
+    for name in ("surprise-40k", "surprise-40k-multipass"):
+        scenario = load_scenario(name)
+        frame = scenario.expected().to_frame()
+        feature = frame[frame["feature_name"] == "deep_analysis"]
+        script = feature[feature["cohort"] == "scripted"].iloc[0]
+        passes = scenario.features["deep_analysis"].passes
+        rows.append(
+            {
+                "scenario": name,
+                "model": scenario.features["deep_analysis"].model,
+                "week_usd": frame["usd"].sum(),
+                "feature_usd": feature["usd"].sum(),
+                "one_user_requests": script["calls"] / passes,
+                "one_user_usd": script["usd"],
+                "request_usd": script["usd_per_call"] * passes,
+            }
+        )
+    window = story.WINDOWS["gpt-4-32k"]
+    import narwhals as nw
+
+    mine = replay.period_records.lazy(["feature_name", "total_tokens"]).filter(
+        nw.col("feature_name") == "deep_analysis"
+    )
+    fits = mine.select((nw.col("total_tokens") <= window).cast(nw.Int64).mean()).collect("pyarrow")
+    return Section(
+        "Two readings that give the same dollars",
+        anchor="readings",
+        prose=(
+            "The week shown prices the feature as gpt-4-32k and knowingly lets calls exceed its "
+            f"window: {share(fits.item())} of them would fit. The scenario "
+            "`surprise-40k-multipass` stays inside: five gpt-4-turbo passes a request.",
+        ),
+        table=table_html(
+            pd.DataFrame(rows),
+            {"one_user_requests": "count"},
+            caption="Closed-form expectation of each scenario's week",
+        ),
+    )

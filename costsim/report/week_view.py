@@ -1,0 +1,279 @@
+"""The parts of a weekly report; where the records cannot show a part, it says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from costsim import spend
+from costsim.detect import Findings, scan, standard_detectors
+from costsim.records.dataset import Records, read_records
+from costsim.report.verdict import week_card
+from costsim.show import figures
+from costsim.show.cards import Card
+from costsim.show.formats import count, share, usd
+from costsim.show.mask import mask_users
+from costsim.show.tables import table_html, table_text
+from costsim.spend.week import Period, iso_week, last_week
+from costsim.spend.week import period as period_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence where a figure cannot be."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self.text)}</p>"
+
+
+@dataclass(frozen=True, repr=False)
+class Table:
+    """A frame as a report shows it."""
+
+    frame: pd.DataFrame
+    caption: str = ""
+    formats: tuple[tuple[str, str], ...] = ()
+    time_zone: str = "UTC"
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.frame
+
+    def __repr__(self) -> str:
+        return table_text(self.frame, dict(self.formats), time_zone=self.time_zone)
+
+    def _repr_html_(self) -> str:
+        return table_html(
+            self.frame, dict(self.formats), caption=self.caption, time_zone=self.time_zone
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class WeekView:
+    """One week of some records, part by part; each part shows itself.
+
+    Examples
+    --------
+    >>> import costsim
+    >>> quiet = costsim.load_scenario("quiet").first_days(15)
+    >>> view = week_view(costsim.simulate(quiet, seed=1).records)
+    >>> view.period.start.isoformat(), view.period.days
+    ('2024-07-15', 7)
+    """
+
+    records: Records
+    period: Period
+    budget_usd: float | None
+    show_users: bool
+
+    @property
+    def week(self) -> Records:
+        """Records of the week alone."""
+        end = self.period.start + timedelta(days=self.period.days)
+        return self.records.between(self.period.start, end)
+
+    @cached_property
+    def findings(self) -> Findings:
+        """Alarms of the week; history before it teaches."""
+        until = self.records.between(None, self.period.start + timedelta(days=self.period.days))
+        budget = self.budget_usd or self.records.manifest.monthly_budget_usd
+        return scan(until, standard_detectors(budget), start=self.week.start)
+
+    def card(self) -> Card:
+        """The verdict."""
+        count_ = len(self.findings)
+        line = "" if self.findings.notes else f"{count(count_)} alarms of the detectors as they come."
+        if count_:
+            first = self.findings.alarms.iloc[0]
+            at = first["known_at"].tz_convert(self.records.time_zone)
+            line = line[:-1] + f"; first: {first['detector']}, {at:%a %H:%M}."
+        return week_card(
+            self.period, budget_usd=self.budget_usd, alarm_line=line, show_users=self.show_users
+        )
+
+    def days(self, ax: Any = None) -> Any:
+        """Dollars by day and feature; by hour where there are fewer than two days."""
+        if not self.period.usd:
+            return Note("No call has a price: there are no dollars to draw.")
+        named = self.period.features["feature_name"].notna().any()
+        if self.period.days == 1:
+            hours = spend.hourly(self.week, by="feature" if named else None)
+            by = "feature_name" if named else None
+            return figures.hourly_spend(hours, by=by, time_zone=self.records.time_zone, ax=ax)
+        days = spend.daily(self.week, by="feature")
+        days["feature_name"] = days["feature_name"].fillna("(no feature)")
+        driver = self.period.driver
+        highlight = driver.feature if driver and driver.changed else None
+        return figures.daily_spend(days, highlight=highlight, ax=ax)
+
+    def features(self) -> Table:
+        """Features of the week, with what they usually cost."""
+        frame = self.period.features.drop(columns="total_nano")
+        if self.period.weeks_before:
+            before = self.period.start - timedelta(days=self.period.days * self.period.weeks_before)
+            earlier = spend.by_feature(self.records.between(before, self.period.start))
+            usual = earlier.set_index("feature_name")["total_usd"] / self.period.weeks_before
+            frame.insert(2, "usual_usd", frame["feature_name"].map(usual))
+        return Table(frame, "Spend by feature; usual is the mean of the periods before")
+
+    def models(self) -> Table:
+        """Models of the week."""
+        return Table(spend.by_model(self.week).drop(columns="total_nano"), "Spend by model")
+
+    def tiers(self) -> Any:
+        """Tiers of the week, where calls name them."""
+        frame = spend.by_tier(self.week).drop(columns="total_nano")
+        if frame["user_tier"].isna().all():
+            return Note("No call names the user's tier: spend cannot be held against plans.")
+        return Table(frame, "Spend by tier of the users")
+
+    def users(self, top: int = 10) -> Any:
+        """Dearest users, masked unless asked."""
+        frame = spend.by_user(self.week).drop(columns="total_nano")
+        if frame["user_id"].isna().all():
+            return Note("No call has a user id: nobody can be told apart, limited or asked.")
+        if not self.show_users:
+            frame["user_id"] = mask_users(frame["user_id"])
+        return Table(frame.head(top), f"Dearest {top} of {count(len(frame))} users")
+
+    def concentration(self, ax: Any = None) -> Any:
+        """How much of the week falls on the heaviest users."""
+        if spend.by_user(self.week)["user_id"].isna().all():
+            return Note("Concentration of spend needs user ids.")
+        if not self.period.usd:
+            return Note("Concentration of spend needs prices.")
+        return figures.concentration(spend.concentration(self.week), ax=ax)
+
+    def cost_per_call(self, ax: Any = None) -> Any:
+        """What one call costs, by feature."""
+        frame = spend.cost_per_call(self.week)
+        if frame.empty:
+            return Note("Cost a call by feature needs prices and feature names.")
+        return figures.cost_per_call(frame, ax=ax)
+
+    def efficiency(self) -> Table:
+        """Tokens, ratios, truncation and cache, by feature."""
+        frame = spend.efficiency(self.week, by="feature").to_frame()
+        formats = (("output_input_ratio", "number"), ("mean_output_input_ratio", "number"))
+        return Table(frame, "Efficiency; – is unknown to these records", formats)
+
+    def alarms(self) -> Any:
+        """Alarms of the week, at the thresholds that detectors come with."""
+        if self.findings.notes:
+            return Note(" ".join(self.findings.notes))
+        if not len(self.findings):
+            return Note(f"No alarm in {count(self.findings.hours)} complete hours.")
+        frame = self.findings.alarms[
+            ["known_at", "detector", "value_usd", "expected_usd", "top_feature"]
+        ]
+        return Table(frame, "Alarms, when they could be known", time_zone=self.records.time_zone)
+
+    def month(self, ax: Any = None) -> Any:
+        """Month to date, against the budget."""
+        import pandas as pd
+
+        month = self.period.month
+        budget = self.budget_usd or self.records.manifest.monthly_budget_usd
+        if not budget:
+            return Note("No monthly budget is stated: give one with --budget.")
+        if month is None or not self.period.usd:
+            return Note("There are no dollars to hold against the budget.")
+        last = self.period.start + timedelta(days=self.period.days - 1)
+        until = last + timedelta(days=1)
+        days = spend.daily(self.records.between(last.replace(day=1), until))
+        midnight = pd.to_datetime(days["date"]) + pd.Timedelta(days=1)
+        ends = midnight.dt.tz_localize(self.records.time_zone) - pd.Timedelta(seconds=1)
+        frame = pd.DataFrame(
+            {"time": ends.dt.tz_convert("UTC"), "cumulative_usd": days["usd"].cumsum()}
+        )
+        known = [month.usual_usd, month.as_now_usd, month.as_last_day_usd]
+        ends_at = sorted(end for end in known if end is not None)
+        projection = (ends_at[0], month.as_now_usd or 0.0, ends_at[-1]) if month.as_now_usd else None
+        return figures.month_to_date(
+            frame, budget, projection, time_zone=self.records.time_zone, ax=ax
+        )
+
+    def missing(self) -> Any:
+        """What these records cannot tell, and what that costs."""
+        asked = {
+            "feature_name": "which feature spends",
+            "user_id": "which user spends, and limits per user",
+            "user_tier": "whether a plan pays for itself",
+            "model": "a price",
+            "session_id": "cost per conversation",
+            "prompt_hash": "which version of a prompt spends",
+            "finish_reason": "answers cut at their limit",
+            "cache_read_tokens": "savings of the prompt cache",
+            "latency_ms": "speed",
+        }
+        import narwhals as nw
+
+        names = list(asked)
+        present = [nw.col(name).is_null().cast(nw.Int64).mean().alias(name) for name in names]
+        lacking = self.week.lazy(names).select(*present).collect("pyarrow").to_native()
+        supplied = self.records.manifest.supplied
+        rows = [
+            {"field": name, "unknown_share": lacking[name][0].as_py(), "so it cannot tell": asked[name]}
+            for name in names
+        ]
+        rows = [row for row in rows if row["unknown_share"]]
+        said = ", ".join(f"{name} = {value}" for name, value in supplied.items())
+        note = f"Supplied at import for every call: {said}." if said else ""
+        if not rows:
+            return Note(f"Every call has all that this report asks for. {note}".strip())
+        import pandas as pd
+
+        return Table(pd.DataFrame(rows), f"Unknown in these records. {note}".strip())
+
+    def summary(self) -> Note:
+        """The week in one sentence, for a mail."""
+        unpriced = share(self.period.unpriced_share)
+        return Note(
+            f"{count(self.period.calls)} calls, {usd(self.period.usd)}, {unpriced} of the calls "
+            f"unpriced, {share(self.period.unattributed_share)} without user or feature."
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.card()!r}\n  next: .days(), .features(), .users(), .alarms()"
+
+    def _repr_html_(self) -> str:
+        return self.card()._repr_html_()
+
+
+def week_view(
+    records: Records | str,
+    *,
+    week: str = "",
+    budget_usd: float | None = None,
+    show_users: bool = False,
+) -> WeekView:
+    """A week of some records, for the weekly report.
+
+    Parameters
+    ----------
+    records : Records or path
+        History included.
+    week : str
+        ISO week such as ``2024-W33``; where empty the last one covered whole, or all days.
+    budget_usd : float, optional
+        Monthly budget; the records' own by default. 0 counts as none given.
+    show_users : bool
+        User ids as they are.
+    """
+    found = records if isinstance(records, Records) else read_records(records)
+    start, days = _days(found, week)
+    return WeekView(found, period_of(found, start, days), budget_usd or None, show_users)
+
+
+def _days(records: Records, week: str) -> tuple[date, int]:
+    return (iso_week(week), 7) if week else last_week(records)

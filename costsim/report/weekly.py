@@ -1,0 +1,99 @@
+"""The weekly report: notebook 20 on a folder of records, run by papermill, published as a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from costsim.errors import SettingError
+from costsim.records.dataset import read_records
+from costsim.report.notebook import publish, run_notebook
+from costsim.report.page import check_target
+from costsim.report.verdict import ribbon_of, week_card
+from costsim.show.cards import Card
+from costsim.spend.week import iso_week, last_week, period
+
+NOTEBOOK = "20_weekly_report"
+
+
+@dataclass(frozen=True)
+class WeeklyReport:
+    """Where the report is, and its verdict."""
+
+    card: Card
+    page: Path
+    notebook: Path
+
+
+def weekly_report(
+    folder: str | Path,
+    out: str | Path = "reports",
+    *,
+    week: str | None = None,
+    budget_usd: float | None = None,
+    show_users: bool = False,
+) -> WeeklyReport:
+    """Report on one week of a records folder.
+
+    Parameters
+    ----------
+    folder : path
+        Records.
+    out : path
+        Folder for the page and the executed notebook, both named after the week.
+    week : str, optional
+        ISO week such as ``2024-W33``; by default the last one that the records cover whole, and
+        all that there is where they cover none.
+    budget_usd : float, optional
+        Monthly budget; the records' own by default.
+    show_users : bool
+        User ids as they are; masked by default.
+
+    Raises
+    ------
+    SettingError
+        A week or budget that is not allowed.
+    DataError
+        No record in the week.
+    ReportError
+        A cell of the notebook failed; nothing was published.
+    """
+    if budget_usd is not None and not budget_usd > 0:
+        raise SettingError(f"budget must be above 0; got {budget_usd:g}")
+    records = read_records(folder)
+    start, days = (iso_week(week), 7) if week else last_week(records)
+    found = period(records, start, days)
+    name = week_name(start, days)
+    page = check_target(Path(out) / f"weekly-{name}.html")
+    parameters = {
+        "records_dir": str(Path(folder).resolve()),
+        "week": week or "",
+        "monthly_budget_usd": float(budget_usd or 0.0),
+        "show_users": show_users,
+    }
+    notebook = run_notebook(NOTEBOOK, Path(out) / f"weekly-{name}.ipynb", parameters)
+    command = f"costsim report weekly {folder}" + (f" --week {week}" if week else "")
+    manifest = records.manifest
+    made = [("made by", command), ("time zone", records.time_zone), ("costsim", _version())]
+    if manifest.scenario_hash:
+        made.insert(1, ("scenario", f"{manifest.scenario}, hash {manifest.scenario_hash}"))
+    ribbon = ribbon_of(records, found)
+    publish(notebook, page, ribbon=ribbon, made=tuple(made))
+    card = week_card(found, budget_usd=budget_usd, show_users=show_users)
+    return WeeklyReport(card, page, notebook)
+
+
+def week_name(start: date, days: int) -> str:
+    """Name of a period in file names: ``2024-W33``, or first and last day."""
+    if days == 7 and start.isoweekday() == 1:
+        year, week, _ = start.isocalendar()
+        return f"{year}-W{week:02d}"
+    last = start + timedelta(days=days - 1)
+    return start.isoformat() if days == 1 else f"{start.isoformat()}-to-{last.isoformat()}"
+
+
+def _version() -> str:
+    from costsim.simulation.run import package_version
+
+    return package_version()

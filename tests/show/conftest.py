@@ -1,0 +1,190 @@
+"""Frames of the shapes that the figures take, with names from outside that mean harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from costsim.show import figures
+from costsim.show.cards import Ribbon
+
+RIBBON = Ribbon("SIMULATED", "surprise-40k, seed 7", "Thu 23:00")
+ZONE = "America/New_York"
+FEATURES = [
+    "deep_analysis", "code_review", "support_chat", "a feature with quite a long name indeed",
+    "$a$ <b>\n", "日本語\u202e", "email_draft", "search",
+]  # fmt: skip
+DETECTORS = [
+    "user_share", "seasonal_cusum", "seasonal_ewma", "seasonal_z_score", "z_score",
+    "naive_z_score", "fixed_threshold",
+]  # fmt: skip
+
+
+def hourly(days: float = 7) -> pd.DataFrame:
+    time = pd.date_range("2024-08-09 04:00", periods=int(days * 24), freq="h", tz="UTC")
+    wave = 1 + np.sin(np.arange(len(time)) * 2 * np.pi / 24)
+    parts = [
+        pd.DataFrame({"time": time, "feature_name": name, "usd": wave * 400 / (i + 1) ** 2})
+        for i, name in enumerate(FEATURES)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def alarms() -> pd.DataFrame:
+    start = pd.Timestamp("2024-08-12 12:00", tz="UTC")
+    rows = [
+        (start + pd.Timedelta(hours=i + 5 * k), name)
+        for i, name in enumerate(DETECTORS)
+        for k in range(6)
+    ]
+    return pd.DataFrame(rows, columns=["time", "detector"])
+
+
+def burned() -> pd.DataFrame:
+    time = pd.date_range("2024-08-12 11:00", periods=90, freq="h", tz="UTC")
+    return pd.DataFrame({"time": time, "burned_usd": np.arange(90.0) ** 2.2})
+
+
+def first_alarms(lags: list[float]) -> pd.DataFrame:
+    start = burned()["time"].iloc[0]
+    names = [*DETECTORS[: len(lags)], "never_fires"]
+    time = [start + pd.Timedelta(hours=lag) for lag in lags]
+    return pd.DataFrame(
+        {
+            "detector": names,
+            "time": [*time, pd.NaT],
+            "burned_usd": [*(max(x, 0.0) ** 2.2 for x in lags), None],
+        }
+    )
+
+
+def comparison() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "detector": [*DETECTORS, "never_fires"],
+            "delay_median_h": [1, 2, 2.3, 3, 5, 27, 3.1, np.nan],
+            "delay_p90_h": [2, 4, 5, 9, 26, np.inf, 8, np.nan],
+            "burned_median_usd": [62, 141, 170, 280, 640, 3900, 300, np.nan],
+            "burned_p90_usd": [190, 410, 520, 1400, 4200, np.nan, 1200, np.nan],
+            "caught_within_4h": [1, 0.93, 0.9, 0.71, 0.42, 0.15, 0.7, 0],
+            "missed": [0, 0, 0, 0.01, 0.02, 0.12, 0, 1],
+            "false_alarms_per_month": [1.02, 0.97, 1.04, 1, 0.95, 1, 1.1, 0],
+            "fa_low": [0.86, 0.82, 0.9, 0.85, 0.8, 0.84, 0.92, 0],
+            "fa_high": [1.2, 1.14, 1.22, 1.17, 1.1, 1.18, 1.3, 0.02],
+            "foil": [False] * 5 + [True, False, True],
+        }
+    )
+
+
+def parts() -> pd.DataFrame:
+    usd = 26000.0 / np.arange(1, 9) ** 2
+    return pd.DataFrame({"name": FEATURES, "usd": usd, "share": usd / usd.sum()})
+
+
+def month() -> pd.DataFrame:
+    time = pd.date_range("2024-08-01 04:00", periods=15 * 24, freq="h", tz="UTC")
+    return pd.DataFrame({"time": time, "cumulative_usd": np.linspace(0, 7.2, 360) ** 5.5})
+
+
+def components() -> pd.DataFrame:
+    n = np.arange(28 * 24)
+    time = pd.date_range("2024-07-12 04:00", periods=len(n), freq="h", tz="UTC")
+    seasonal, residual = 40 * np.sin(n * 2 * np.pi / 168), 5 * np.cos(n * 1.7)
+    trend = 60 + n / 50
+    return pd.DataFrame(
+        {
+            "time": time,
+            "observed": trend + seasonal + residual,
+            "trend": trend,
+            "seasonal": seasonal,
+            "residual": residual,
+        }
+    )
+
+
+def correlation() -> pd.DataFrame:
+    lag = np.arange(49)
+    return pd.DataFrame({"lag": lag, "acf": 0.7**lag, "low": -0.07, "high": 0.07})
+
+
+def calls() -> pd.DataFrame:
+    middle = 2.4 / 4.0 ** np.arange(6)
+    return pd.DataFrame(
+        {
+            "feature_name": FEATURES[:6],
+            "usd_low": [0.4, 0, *middle[2:] / 9],
+            "usd_p50": middle,
+            "usd_p95": middle * 3,
+            "usd_max": middle * 11,
+        }
+    )
+
+
+def lorenz() -> pd.DataFrame:
+    weight = 1 / np.arange(1, 5001) ** 0.8
+    return pd.DataFrame(
+        {"rank_share": np.arange(1, 5001) / 5000, "cost_share": weight.cumsum() / weight.sum()}
+    )
+
+
+INCIDENT = (
+    datetime(2024, 8, 12, 11, tzinfo=UTC),
+    datetime(2024, 8, 16, 4, tzinfo=UTC),
+    "incident from Mon 07:00",
+)
+MAIL = (datetime(2024, 8, 12, 11, tzinfo=UTC) + timedelta(hours=75), "CFO's mail")
+
+DRAWINGS: dict[str, Callable[..., Any]] = {
+    "hourly_spend": partial(
+        figures.hourly_spend, hourly(), by="feature_name", alarms=alarms(), incident=INCIDENT,
+        time_zone=ZONE, budget_per_hour_usd=74.0, highlight="deep_analysis",
+    ),
+    "hourly_total": partial(figures.hourly_spend, hourly(), time_zone=ZONE),
+    "hourly_half_day": partial(figures.hourly_spend, hourly(0.5), by="feature_name"),
+    "hourly_months": partial(figures.hourly_spend, hourly(200), by="feature_name"),
+    "daily_spend": partial(
+        figures.daily_spend,
+        hourly().assign(date=lambda f: f["time"].dt.tz_convert(ZONE).dt.date),
+    ),
+    "burn_clock": partial(
+        figures.burn_clock, burned(), first_alarms([1, 2, 2, 3, 5, 7, -64]), MAIL, time_zone=ZONE
+    ),
+    "burn_clock_late": partial(
+        figures.burn_clock, burned(), first_alarms([1, 1, 1, 24, 30, 60, 70]), MAIL
+    ),
+    "detector_comparison": partial(figures.detector_comparison, comparison()),
+    "breakdown": partial(figures.breakdown, parts(), highlight="deep_analysis"),
+    "month_to_date": partial(
+        figures.month_to_date, month(), 55_000.0, (71_000.0, 76_000.0, 83_000.0), time_zone=ZONE
+    ),
+    "decomposition": partial(figures.decomposition, components(), time_zone=ZONE),
+    "autocorrelation": partial(figures.autocorrelation, correlation()),
+    "cost_per_call": partial(figures.cost_per_call, calls()),
+    "concentration": partial(figures.concentration, lorenz()),
+}  # fmt: skip
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for ``name`` runs for every figure."""
+    if "name" in metafunc.fixturenames and metafunc.module.__name__.endswith("test_figures"):
+        metafunc.parametrize("name", DRAWINGS)
+
+
+@pytest.fixture(scope="session")
+def frames() -> SimpleNamespace:
+    """The builders above, and each figure drawn from them."""
+    return SimpleNamespace(
+        hourly=hourly,
+        parts=parts,
+        first_alarms=first_alarms,
+        comparison=comparison,
+        drawings=DRAWINGS,
+        ribbon=RIBBON,
+    )
