@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree. Each error also is the nearest builtin, so `except ValueError` works.
+"""What can go wrong, as one tree; each error also is the nearest builtin.
 
 ::
 

@@ -11,9 +11,7 @@ import typer
 def demo(
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("reports/demo.html"),
     records: Annotated[Path, typer.Option(help="Folder for the records.")] = Path("runs/demo"),
-    scenario: Annotated[
-        str, typer.Option(help="A scenario with one incident.")
-    ] = "surprise-40k",
+    scenario: Annotated[str, typer.Option(help="A scenario with one incident.")] = "surprise-40k",
     seed: Annotated[int, typer.Option(help="Seed of the week that is shown.")] = 7,
     runs: Annotated[int, typer.Option(help="Other runs that detectors are compared on.")] = 100,
     calibration: Annotated[
@@ -24,7 +22,10 @@ def demo(
     ] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Simulate the $40k week, replay it against calibrated detectors, write one page."""
+    """The $40k week against calibrated detectors, one page.
+
+    Simulates the week, calibrates and compares detectors on other runs, replays the week.
+    """
     from costsim.cli.output import next_step, progress
     from costsim.report.incident import replay_incident
     from costsim.report.incident_page import incident_page

@@ -23,7 +23,10 @@ def detect(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all alarms as JSON.")] = False,
 ) -> None:
-    """Run every detector over the records, at the thresholds they come with."""
+    """Alarms of every detector on some records.
+
+    At the thresholds they come with, not calibrated to the noise of the records.
+    """
     from costsim import read_records
     from costsim.cli.output import day, next_step, print_json, rows
     from costsim.detect import scan, standard_detectors
@@ -48,7 +51,7 @@ def detect(
     columns = ["known_at", "detector", "value_usd", "expected_usd", "top_feature", "top_user"]
     if len(alarms):
         print(table_text(alarms[columns], max_rows=top, time_zone=records.time_zone))
-    counts = alarms.groupby("detector").size() if len(alarms) else {}
+    counts = alarms["detector"].value_counts().to_dict()
     said = ", ".join(f"{d.name} {counts.get(d.name, 0)}" for d in found.detectors)
     print(f"alarms in {found.hours:,} complete hours: {said}")
     for note in found.notes:

@@ -10,11 +10,13 @@ import typer
 
 def prices(
     model: Annotated[
-        str | None, typer.Argument(help="A model, or the beginning of its name.", show_default=False)
+        str | None,
+        typer.Argument(help="A model, or the beginning of its name.", show_default=False),
     ] = None,
     book: Annotated[str, typer.Option(help="Price book: bundled name or TOML file.")] = "current",
     at: Annotated[
-        str | None, typer.Option(help="Day, 2024-08-09; today's list by default.", show_default=False)
+        str | None,
+        typer.Option(help="Day, 2024-08-09; today's list by default.", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
@@ -49,7 +51,7 @@ def prices(
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Check that everything costsim needs is here; exit code 1 if something is not."""
+    """Is everything here that costsim needs? Exit code 1 if not."""
     from costsim.cli.output import next_step, print_json
     from costsim.report.doctor import checks
 
@@ -70,7 +72,10 @@ def lab(
     folder: Annotated[Path, typer.Argument(help="Where the notebooks go.")] = Path("lab"),
     start: Annotated[bool, typer.Option("--start", help="Open JupyterLab there.")] = False,
 ) -> None:
-    """Copy the notebooks to a folder of your own; what is there is never overwritten."""
+    """Copy the notebooks to a folder of your own.
+
+    A file that is there is never overwritten.
+    """
     from costsim.cli.output import next_step
     from costsim.report.lab import copy_notebooks, start_lab
 

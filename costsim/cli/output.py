@@ -26,8 +26,7 @@ def print_json(value: Any) -> None:
 
 def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a frame as plain values."""
-    found: list[dict[str, Any]] = frame.to_dict("records")
-    return found
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def _plain(value: Any) -> Any:
@@ -74,9 +73,7 @@ def day(text: str | None, name: str) -> date | None:
         raise SettingError(f"{name} must be a day such as 2024-08-09; got {text!r}") from error
 
 
-def in_range(
-    records: Records, week: str | None, first: str | None, last: str | None
-) -> Records:
+def in_range(records: Records, week: str | None, first: str | None, last: str | None) -> Records:
     """Records of an ISO week, or from a first to a last day, both included."""
     from datetime import timedelta
 

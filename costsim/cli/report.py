@@ -23,7 +23,9 @@ def weekly(
     out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path("reports"),
     week: Annotated[
         str | None,
-        typer.Option(help="ISO week such as 2024-W33; the last whole one by default.", show_default=False),
+        typer.Option(
+            help="ISO week such as 2024-W33; the last whole one by default.", show_default=False
+        ),
     ] = None,
     budget: Annotated[
         float | None, typer.Option(help="Monthly budget in USD.", show_default=False)

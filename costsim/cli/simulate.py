@@ -23,7 +23,7 @@ def simulate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Simulate users and launches into a folder of call records."""
+    """Users and launches into a folder of call records."""
     from costsim import spend
     from costsim.cli.output import next_step, print_json, progress, rows
     from costsim.errors import SettingError
@@ -39,7 +39,9 @@ def simulate(
         next_step(f"costsim simulate {scenario} --seed 7 --out runs/{wanted.name}")
         return
     if out is None:
-        raise SettingError(f"--out is required: a folder for the records, such as runs/{wanted.name}")
+        raise SettingError(
+            f"--out is required: a folder for the records, such as runs/{wanted.name}"
+        )
     with progress(wanted.days, f"simulating {wanted.name}") as bar:
         result = run(wanted, seed=seed, out=out, workers=workers, progress=bar.update)
     table = spend.by_feature(result.records)

@@ -28,7 +28,7 @@ def spend(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all rows as JSON.")] = False,
 ) -> None:
-    """Totals, shares and cost a call by feature, user, tier, model, prompt or session."""
+    """Where the money goes: totals, shares, cost a call."""
     from costsim import read_records
     from costsim.cli.output import in_range, next_step, print_json, rows
     from costsim.report.verdict import ribbon_of

@@ -61,8 +61,8 @@ class Findings:
     def __repr__(self) -> str:
         count = "no alarm" if not len(self) else f"{len(self)} alarms"
         return (
-            f"Findings({count} of {len(self.detectors)} detectors in {self.hours:,} complete hours); "
-            "next: .to_frame(), .plot()"
+            f"Findings({count} of {len(self.detectors)} detectors in {self.hours:,} complete "
+            "hours); next: .to_frame(), .plot()"
         )
 
     def _repr_html_(self) -> str:
@@ -125,8 +125,9 @@ def scan(
     if period is None:
         raise DataError("there is no record in range to watch")
     hour = pd.Timedelta(hours=1)
-    index = heard.total.index
-    whole = (index >= period[0]) & (index + hour <= period[1])
+    index = pd.DatetimeIndex(heard.total.index)
+    low, high = (pd.Timestamp(bound) for bound in period)
+    whole = (index >= low) & (index + hour <= high)
     begin = None if start is None else pd.Timestamp(start)
     tables = []
     for detector in detectors:
@@ -144,14 +145,8 @@ def scan(
         found["top_user"] = heard.who["top_user"].reindex(found["time"]).to_numpy()
         found["top_feature"] = heard.who["top_feature"].reindex(found["time"]).to_numpy()
     spend = pd.DataFrame({"time": index, "usd": heard.total.to_numpy()})
-    return Findings(
-        found,
-        tuple(detectors),
-        spend,
-        records.time_zone,
-        int(whole.sum()),
-        _notes(int(whole.sum())),
-    )
+    count = int(whole.sum())
+    return Findings(found, tuple(detectors), spend, records.time_zone, count, _notes(count))
 
 
 def _notes(hours: int) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from costsim.report.claim import claim_card, within_hours
     from costsim.report.incident import IncidentReplay, replay_incident
-    from costsim.report.incident_page import claim_card, incident_page, within_hours
+    from costsim.report.incident_page import incident_page
     from costsim.report.notebook import publish, run_notebook
     from costsim.report.page import Page, Section
     from costsim.report.parameters import check_parameters
@@ -20,7 +21,7 @@ _HOMES = {
     "Page": "page",
     "Section": "page",
     "check_parameters": "parameters",
-    "claim_card": "incident_page",
+    "claim_card": "claim",
     "incident_page": "incident_page",
     "publish": "notebook",
     "replay_incident": "incident",
@@ -30,10 +31,26 @@ _HOMES = {
     "week_card": "verdict",
     "week_view": "week_view",
     "weekly_report": "weekly",
-    "within_hours": "incident_page",
+    "within_hours": "claim",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = [
+    "IncidentReplay",
+    "Page",
+    "Section",
+    "WeekView",
+    "check_parameters",
+    "claim_card",
+    "incident_page",
+    "publish",
+    "replay_incident",
+    "ribbon_of",
+    "run_notebook",
+    "week_card",
+    "week_view",
+    "weekly_report",
+    "within_hours",
+]
 
 
 def __getattr__(name: str) -> Any:

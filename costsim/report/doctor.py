@@ -13,8 +13,8 @@ from costsim.errors import CostsimError
 from costsim.paths import bundled
 
 LIBRARIES = (
-    ("numpy", "pandas", "pyarrow", "duckdb", "narwhals", "pydantic", "pandera", "genai-prices")
-    + ("simpy", "scipy", "statsmodels", "matplotlib", "papermill", "nbconvert", "ipykernel")
+    *("numpy", "pandas", "pyarrow", "duckdb", "narwhals", "pydantic", "pandera", "genai-prices"),
+    *("simpy", "scipy", "statsmodels", "matplotlib", "papermill", "nbconvert", "ipykernel"),
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 

@@ -66,7 +66,7 @@ class IncidentReplay:
     def headline(self) -> pd.Series[Any]:
         """First alarm in these records of the detector that the study, on other runs, put first."""
         name = self.comparison.best.name
-        return self.alarms.set_index("detector").loc[name]
+        return self.alarms[self.alarms["detector"] == name].iloc[0]
 
     @property
     def mail(self) -> tuple[Any, str] | None:
@@ -75,6 +75,11 @@ class IncidentReplay:
 
         notes = self.records.manifest.notes
         return (pd.Timestamp(notes[0]["at"]), notes[0]["label"]) if notes else None
+
+    @property
+    def run_count(self) -> int:
+        """Runs of the incident in the comparison."""
+        return int(self.comparison.runs["run"].nunique())
 
     @property
     def study_note(self) -> str:
@@ -115,7 +120,9 @@ class IncidentReplay:
     def burned_before_usd(self) -> float:
         """What the feature cost from its launch to the start of the incident."""
         excess = hourly_excess(self.records)
-        return float(excess.loc[excess["time"] < self.incident["starts"], "excess_nano"].sum() / 1e9)
+        return float(
+            excess.loc[excess["time"] < self.incident["starts"], "excess_nano"].sum() / 1e9
+        )
 
     def burned_at(self, moment: pd.Timestamp) -> float:
         """Dollars burned by a moment, whole hours counted."""
@@ -145,7 +152,7 @@ class IncidentReplay:
         start = pd.Timestamp(self.period.start).tz_localize(zone)
         last = onset + pd.Timedelta(hours=hours)
         heard = channels(self.records.between(None, last))
-        index = heard.total.index
+        index = pd.DatetimeIndex(heard.total.index)
         begin = int(index.searchsorted(start))
         shown = slice(int(index.searchsorted(onset)) - before, len(index))
         week = hour_of_week(index, zone)
@@ -250,7 +257,9 @@ def _burned(records: Records, incident: pd.Series[Any]) -> pd.DataFrame:
     import pandas as pd
 
     excess = hourly_excess(records).set_index("time")["excess_nano"]
-    hours = pd.date_range(incident["starts"], incident["ends"], freq="h", inclusive="left", unit="us")
+    hours = pd.date_range(
+        incident["starts"], incident["ends"], freq="h", inclusive="left", unit="us"
+    )
     total = excess.reindex(hours, fill_value=0).cumsum() / 1e9
     ends = [incident["starts"], *(hours + pd.Timedelta(hours=1))]
     return pd.DataFrame({"time": pd.DatetimeIndex(ends), "burned_usd": [0.0, *total]})

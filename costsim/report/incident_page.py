@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING
 
 from costsim import spend
 from costsim.report import story
+from costsim.report.claim import within_hours
 from costsim.report.page import Page, Section
 from costsim.show import figures
-from costsim.show.cards import Card
 from costsim.show.formats import count, hours, share, usd, weekday_time
 from costsim.show.mask import mask_users
 from costsim.show.tables import table_html
 from costsim.simulation import load_scenario
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from costsim.report.incident import IncidentReplay
 
 
@@ -52,16 +50,12 @@ def incident_page(
         ("made by", command),
         ("scenario", f"{manifest.scenario}, hash {manifest.scenario_hash}"),
         ("seed", str(manifest.seed)),
-        ("study", f"seed {replay.comparison.seed}, {_runs(replay)} other runs of the incident"),
+        ("study", f"seed {replay.comparison.seed}, {replay.run_count} other runs of the incident"),
         ("costsim", manifest.costsim_version),
         ("days", _days(replay)),
     )
     title = "The $40k week" if manifest.scenario == "surprise-40k" else f"{manifest.scenario}"
     return Page(title, card.ribbon, card, tuple(sections), made)
-
-
-def _runs(replay: IncidentReplay) -> int:
-    return int(replay.comparison.runs["run"].nunique())
 
 
 def _days(replay: IncidentReplay) -> str:
@@ -93,9 +87,9 @@ def _clock(replay: IncidentReplay) -> Section:
     alarms = replay.alarms
     zone = replay.records.time_zone
     table = alarms.assign(
-        first_alarm=[weekday_time(t, zone) if t == t else None for t in alarms["time"]],
+        first_alarm=[weekday_time(t, zone) if t == t else "–" for t in alarms["time"]],
         after=[
-            "before heavy use" if e else hours(h) if h == h else None
+            "before heavy use" if e else hours(h) if h == h else "–"
             for e, h in zip(alarms["early"], alarms["hours_since"], strict=True)
         ],
     )[["detector", "first_alarm", "after", "burned_usd"]]
@@ -108,13 +102,15 @@ def _clock(replay: IncidentReplay) -> Section:
         "The burn clock: what each detector would have saved",
         anchor="burn-clock",
         prose=(
-            f"Left alone the incident burned {usd(total, decimals=0)} by the end of the week.{mail} "
+            f"Left alone the incident burned {usd(total, decimals=0)} by the week's end.{mail} "
             "Each detector stands at the dollars burned when its alarm could first be known, at "
             "the end of the hour that raised it, if somebody or something then stops the feature "
             "at once.",
         ),
         figure=replay.burn_clock,
-        table=table_html(table, caption="First alarm of each detector, all at one rate of false alarms"),
+        table=table_html(
+            table, caption="First alarm of each detector, at one rate of false alarms"
+        ),
         caption="One run. The next part has the spread over many.",
     )
 
@@ -133,9 +129,11 @@ def _study(replay: IncidentReplay) -> Section:
         "early": "alarm before Monday 07:00",
         "kept_runs": "runs counted",
     }
-    formats = {name: "share" for name in ("caught_within_4h", "missed", "early")}
+    formats = dict.fromkeys(("caught_within_4h", "missed", "early"), "share")
     tables = "".join(
-        table_html(frame.loc[frame["setting"] == setting, columns], formats, caption=words, labels=labels)
+        table_html(
+            frame.loc[frame["setting"] == setting, columns], formats, caption=words, labels=labels
+        )
         for setting, words in (
             ("calibrated", "Thresholds set for the same rate of false alarms"),
             ("nominal", "The same detectors as they come: thresholds from tables or habit"),
@@ -145,7 +143,7 @@ def _study(replay: IncidentReplay) -> Section:
         f"Which detector, at {comparison.false_alarms_per_month:g} false alarm a month each?",
         anchor="detectors",
         prose=(
-            f"{_runs(replay)} other runs of the same week, with other noise and other users, and "
+            f"{replay.run_count} other runs of the same week, with other noise and users, and "
             "thresholds set on ordinary weeks without a launch. The rates of false alarms in the "
             "table were then measured on fresh ordinary weeks. Runs with an alarm before Monday "
             "07:00 are counted apart and left out of hours and dollars.",
@@ -163,7 +161,8 @@ def _within_four_hours(replay: IncidentReplay) -> Section:
     claim = within_hours(replay.comparison)
     onset = weekday_time(replay.incident["starts"], replay.records.time_zone)
     launch = weekday_time(replay.incident["launched"], replay.records.time_zone)
-    best, launched = claim.iloc[0], claim.loc[claim["within_4h_of_launch"].idxmax()]
+    best = claim.iloc[0]
+    launched = claim.sort_values("within_4h_of_launch", ascending=False).iloc[0]
     return Section(
         "“Within 4 hours of the first day”: it depends on which day is the first",
         anchor="four-hours",
@@ -189,52 +188,6 @@ def _within_four_hours(replay: IncidentReplay) -> Section:
     )
 
 
-def claim_card(replay: IncidentReplay) -> Card:
-    """The claim "within 4 hours of the first day", answered from the study's runs."""
-    claim = within_hours(replay.comparison)
-    zone = replay.records.time_zone
-    onset, launch = (weekday_time(replay.incident[k], zone) for k in ("starts", "launched"))
-    yes = claim[claim["at_least"] >= 0.9]["detector"].tolist()
-    no = claim[claim["within_4h_of_onset"] < 0.9]["detector"].tolist()
-    launched = claim["within_4h_of_launch"].max()
-    found = "holds" if yes else "does not hold"
-    lines = [
-        f"From the launch, {launch}: at best {share(launched)} of the runs.",
-        f"From {onset}: in at least 90% of the runs (95% sure) for {', '.join(yes) or 'none'}.",
-        f"In fewer than 90% of the runs for {', '.join(no)}." if no else "",
-        f"{_runs(replay)} runs; each detector at {replay.comparison.false_alarms_per_month:g} false "
-        "alarm a month; an hourly job without lag.",
-    ]
-    title = f"“Within 4 hours” fails from the launch; from the start of heavy use it {found}"
-    title += f" for {len(yes)} of {len(claim)} detectors." if yes else "."
-    if launched >= 0.9:
-        title = "“Within 4 hours” holds even from the launch."
-    ribbon = replay.card().ribbon
-    return Card(title, tuple(line for line in lines if line), ribbon, "warn")
-
-
-def within_hours(comparison: object) -> pd.DataFrame:
-    """The claim "within 4 hours" for each calibrated detector, from launch and from onset.
-
-    Returns
-    -------
-    pandas.DataFrame
-        detector, within_4h_of_launch (of all runs), within_4h_of_onset (of runs without an earlier
-        alarm), at_least (its lower 95% bound); best first.
-    """
-    from costsim.study import Comparison
-
-    assert isinstance(comparison, Comparison)
-    runs = comparison.runs[comparison.runs["setting"] == "calibrated"]
-    launch = (runs["since_launch_h"] <= 4).groupby(runs["detector"]).mean()
-    rows = comparison.summary[comparison.summary["setting"] == "calibrated"]
-    table = rows[["detector", "caught_within_4h", "caught_within_4h_low"]].rename(
-        columns={"caught_within_4h": "within_4h_of_onset", "caught_within_4h_low": "at_least"}
-    )
-    table.insert(1, "within_4h_of_launch", table["detector"].map(launch))
-    return table.sort_values("within_4h_of_onset", ascending=False, ignore_index=True)
-
-
 def _where(replay: IncidentReplay, show_users: bool) -> Section:
     records = replay.period_records
     features = replay.period.features.rename(columns={"feature_name": "name", "total_usd": "usd"})
@@ -257,7 +210,7 @@ def _cost_of_a_call(replay: IncidentReplay) -> Section:
     feature = str(replay.incident["feature_name"])
     spread = spend.cost_per_call(replay.period_records)
     rows = replay.period.features.set_index("feature_name")
-    row = rows.loc[feature]
+    row = rows[rows.index == feature].iloc[0]
     part = row["calls"] / rows["calls"].sum()
     cut = spend.efficiency(replay.period_records, by="feature").metrics.set_index("feature_name")
     return Section(
@@ -276,43 +229,27 @@ def _cost_of_a_call(replay: IncidentReplay) -> Section:
 
 def _month(replay: IncidentReplay) -> Section:
     month, budget = replay.period.month, replay.records.manifest.monthly_budget_usd
-    assert month is not None
+    assert month is not None  # a scenario has a budget and whole days
     assert budget is not None
-    days = spend.daily(replay.records.between(_month_start(replay), replay.period.complete_through))
-    import pandas as pd
-
-    midnight = pd.to_datetime(days["date"]) + pd.Timedelta(days=1)
-    ends = midnight.dt.tz_localize(replay.records.time_zone) - pd.Timedelta(seconds=1)
-    frame = pd.DataFrame({"time": ends.dt.tz_convert("UTC"), "cumulative_usd": days["usd"].cumsum()})
-    known = (month.usual_usd, month.as_now_usd, month.as_last_day_usd)
-    projection = None if any(k is None for k in known) else tuple(sorted(k for k in known if k is not None))
+    ends = (month.usual_usd, month.as_now_usd, month.as_last_day_usd)
+    usual, now, last = (usd(end, decimals=0) for end in ends)
     return Section(
-        f"The month would end at {usd(month.as_now_usd, decimals=0)}",
+        f"The month would end at {now}",
         anchor="month",
         prose=(
             f"{usd(month.so_far_usd, decimals=0)} are spent with {month.days_left} days to go. If "
-            f"the feature stopped now, usual days would end the month at "
-            f"{usd(month.usual_usd, decimals=0)}; days like the last seven, at "
-            f"{usd(month.as_now_usd, decimals=0)}; days like the last one, at "
-            f"{usd(month.as_last_day_usd, decimals=0)}.",
+            f"the feature stopped now, usual days would end the month at {usual}; days like the "
+            f"last seven, at {now}; days like the last one, at {last}.",
         ),
         figure=partial(
             figures.month_to_date,
-            frame,
+            spend.month_to_date(replay.period),
             budget,
-            projection,
+            month.projection,
             time_zone=replay.records.time_zone,
         ),
+        caption="Solid: spent. Dashed: days like the last seven, between usual days and the last.",
     )
-
-
-def _month_start(replay: IncidentReplay) -> object:
-    from zoneinfo import ZoneInfo
-
-    end = replay.period.complete_through.astimezone(ZoneInfo(replay.records.time_zone))
-    from datetime import timedelta
-
-    return (end - timedelta(microseconds=1)).date().replace(day=1)
 
 
 def _arithmetic() -> Section:
@@ -320,10 +257,10 @@ def _arithmetic() -> Section:
         "What does not add up in the account",
         anchor="arithmetic",
         prose=(
-            f"$2,200 for 847 calls is {usd(story.told_per_call())} a call. No GPT-4 call of 2024 can "
-            "cost that inside its context window, and at the account's own price table 847 calls of "
-            "50,000 tokens cost $476. “Dozens of times a day” is not 847 in four days, which is 212 "
-            "a day.",
+            f"$2,200 for 847 calls is {usd(story.told_per_call())} a call. No GPT-4 call of 2024 "
+            "can cost that inside its context window, and at the account's own price table 847 "
+            "calls of 50,000 tokens cost $476. “Dozens of times a day” is not 847 in four days, "
+            "which is 212 a day.",
         ),
         table=table_html(
             story.arithmetic(),

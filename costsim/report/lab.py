@@ -52,6 +52,8 @@ def start_lab(folder: str | Path) -> int:
         JupyterLab is not installed.
     """
     if find_spec("jupyterlab") is None:
-        raise SettingError("JupyterLab is not installed; got no jupyterlab: pip install 'costsim[lab]'")
+        raise SettingError(
+            "JupyterLab is not installed; got no jupyterlab: pip install 'costsim[lab]'"
+        )
     command = [sys.executable, "-m", "jupyterlab", str(Path(folder) / "00_start_here.ipynb")]
     return subprocess.call(command)

@@ -106,6 +106,7 @@ def publish(
     out: str | Path,
     *,
     ribbon: Ribbon,
+    title: str = "",
     made: tuple[tuple[str, str], ...] = (),
 ) -> Path:
     """What an executed notebook says and shows, without its code, as one offline page.
@@ -113,11 +114,13 @@ def publish(
     Parameters
     ----------
     notebook : path
-        With outputs; its first heading is the page's title.
+        With outputs; its first heading is the page's.
     out : path
         Page to write.
     ribbon : Ribbon
         Worn by the page.
+    title : str
+        Of the browser's tab; the first heading by default.
     made : tuple of (name, value)
         How to make it again.
 
@@ -128,7 +131,7 @@ def publish(
     """
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name="basic",
         exclude_input=True,
         exclude_input_prompt=True,
@@ -140,23 +143,25 @@ def publish(
     body = re.sub(r"<script\b.*?</script>", "", body, flags=re.S)
     refuse_outside(body, Path(notebook).name)
     heading = re.search(r"<h1[^>]*>(.*?)</h1>", body, flags=re.S)
-    title = re.sub(r"<[^>]+>", "", heading[1]).strip() if heading else Path(notebook).stem
+    if not title:
+        title = re.sub(r"<[^>]+>", "", heading[1]).strip() if heading else Path(notebook).stem
     header = f"<header>\n<div>{ribbon._repr_html_()}</div>\n</header>\n"
     return write_page(shell(title, header, _STYLE + body, ribbon, made), out)
 
 
 _STYLE = """<style>
-.jp-OutputArea-child,.jp-RenderedHTMLCommon{margin:.6rem 0}.jp-Cell{margin:0}
-.jp-RenderedImage{background:#fff;border:1px solid var(--line);border-radius:6px;padding:12px;
-overflow-x:auto;margin:1.1rem 0 0}.jp-RenderedImage img{display:block;max-width:none;width:100%;
-min-width:600px;height:auto}pre{white-space:pre-wrap}h2{margin-top:3rem}
-@media (max-width:600px){.jp-RenderedImage{padding:6px}}</style>
+.output_png{background:#fff;border:1px solid var(--line);border-radius:6px;padding:12px;
+overflow-x:auto;margin:1.1rem 0}.output_png img{display:block;width:100%;min-width:600px;
+height:auto}pre{white-space:pre-wrap}h1{margin-bottom:.2rem}h2{margin-top:3rem}
+@media (prefers-color-scheme:dark){.output_png{filter:brightness(.92);border-color:transparent}}
+@media (max-width:600px){.output_png{padding:6px}}</style>
 """
 
 
 def _run_all(folder: Path) -> int:
     for name in notebook_names():
-        print(run_notebook(name, folder / f"{name}.ipynb"), file=sys.stderr)
+        done = run_notebook(name, folder / f"{name}.ipynb")
+        sys.stderr.write(f"{done}\n")
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 from costsim.show.cards import Card, Ribbon
-from costsim.show.formats import count, ratio, share, usd
+from costsim.show.formats import count, hours, ratio, share, usd
 from costsim.show.mask import mask_user
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ def ribbon_of(records: Records, period: Period | None = None, *notes: str) -> Ri
     through = None
     if end is not None:
         last = (end - timedelta(microseconds=1)).astimezone(zone)
-        through = last.strftime("%a %H:%M" if period and period.days <= 7 else "%Y-%m-%d %H:%M")
+        through = last.strftime("%a %Y-%m-%d %H:%M")
     said = list(notes)
     if period:
         prices = f"prices {records.manifest.price_book or 'unknown'}"
         said = [
             f"unpriced {share(period.unpriced_share)}",
-            f"unattributed {share(period.unattributed_share)}",
+            _attributed(period),
             prices,
             *said,
         ]
@@ -78,7 +78,16 @@ def week_card(
     )
 
 
+def _attributed(period: Period) -> str:
+    if period.no_feature_share == period.no_user_share:
+        return f"unattributed {share(period.unattributed_share)}"
+    return f"no feature {share(period.no_feature_share)}, no user {share(period.no_user_share)}"
+
+
 def _span_words(period: Period) -> str:
+    covered = period.complete_through - period.seen_from
+    if covered < timedelta(days=1):
+        return f"in {hours(covered / timedelta(hours=1))}"
     if period.days == 7:
         return "this week"
     return "on this day" if period.days == 1 else f"in {period.days} days"
@@ -90,14 +99,24 @@ def _title(period: Period) -> str:
     title = f"{usd(period.usd, decimals=0 if period.usd >= 100 else 2)} {_span_words(period)}"
     if period.ratio is not None:
         usual = "week" if period.days == 7 else f"{period.days} days"
+        if not period.covered:
+            part = f"{period.complete_days} of {period.days} days are in; they cost "
+            title += f". {part}"
+            near = abs(period.ratio - 1) < 0.2
+            title += "what they usually do." if near else f"{ratio(period.ratio)} the usual."
+            return title + _of_it(period)
         near = abs(period.ratio - 1) < 0.2
         title += f": a usual {usual}." if near else f": {ratio(period.ratio)} a usual {usual}."
     else:
         title += f": {count(period.calls)} calls."
+    return title + _of_it(period)
+
+
+def _of_it(period: Period) -> str:
     driver = period.driver
-    if driver and driver.changed:
-        title += f" {usd(driver.usd, decimals=0)} of it is {driver.feature}."
-    return title
+    if driver is None or not driver.changed:
+        return ""
+    return f" {usd(driver.usd, decimals=0)} of it is {driver.feature}."
 
 
 def _driver_lines(period: Period, show_users: bool) -> list[str]:
@@ -134,10 +153,12 @@ def _month_line(period: Period, budget: float | None) -> str:
 
 def _limits_of_data(period: Period) -> list[str]:
     said = []
-    if period.ratio is None:
+    if period.complete_through - period.seen_from < timedelta(days=1):
+        said.append("Too short to tell a daily rhythm, a usual day, a trend or a month's bill.")
+    elif period.ratio is None:
         said.append("No earlier period to compare with.")
-    if not period.covered:
-        said.append("The records do not cover all of these days.")
+        if not period.covered:
+            said.append("The records do not cover all of these days.")
     if period.unpriced_share > 0:
         said.append(f"{share(period.unpriced_share)} of the calls have no price and are left out.")
     return said

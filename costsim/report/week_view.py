@@ -9,12 +9,19 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from costsim import spend
-from costsim.detect import Findings, scan, standard_detectors
+from costsim.detect import (
+    Findings,
+    SeriesDetector,
+    UserShare,
+    scan,
+    seasonal_cusum,
+    seasonal_z_score,
+)
 from costsim.records.dataset import Records, read_records
 from costsim.report.verdict import week_card
 from costsim.show import figures
 from costsim.show.cards import Card
-from costsim.show.formats import count, share, usd
+from costsim.show.formats import count, share, usd, weekday_time
 from costsim.show.mask import mask_users
 from costsim.show.tables import table_html, table_text
 from costsim.spend.week import Period, iso_week, last_week
@@ -87,16 +94,19 @@ class WeekView:
         """Alarms of the week; history before it teaches."""
         until = self.records.between(None, self.period.start + timedelta(days=self.period.days))
         budget = self.budget_usd or self.records.manifest.monthly_budget_usd
-        return scan(until, standard_detectors(budget), start=self.week.start)
+        detectors: list[SeriesDetector] = [seasonal_z_score(), seasonal_cusum()]
+        if budget:
+            detectors.append(UserShare(daily_budget_usd=budget / 30))
+        return scan(until, detectors, start=self.week.start)
 
     def card(self) -> Card:
         """The verdict."""
-        count_ = len(self.findings)
-        line = "" if self.findings.notes else f"{count(count_)} alarms of the detectors as they come."
-        if count_:
-            first = self.findings.alarms.iloc[0]
-            at = first["known_at"].tz_convert(self.records.time_zone)
-            line = line[:-1] + f"; first: {first['detector']}, {at:%a %H:%M}."
+        found = self.findings
+        line = "" if found.notes else f"{count(len(found))} alarms this week."
+        if len(found):
+            first = found.alarms.iloc[0]
+            at = weekday_time(first["known_at"], self.records.time_zone)
+            line = f"{count(len(found))} alarms; first: {first['detector']}, {at}."
         return week_card(
             self.period, budget_usd=self.budget_usd, alarm_line=line, show_users=self.show_users
         )
@@ -169,7 +179,7 @@ class WeekView:
 
     def alarms(self) -> Any:
         """Alarms of the week, at the thresholds that detectors come with."""
-        if self.findings.notes:
+        if not len(self.findings) and self.findings.notes:
             return Note(" ".join(self.findings.notes))
         if not len(self.findings):
             return Note(f"No alarm in {count(self.findings.hours)} complete hours.")
@@ -180,28 +190,14 @@ class WeekView:
 
     def month(self, ax: Any = None) -> Any:
         """Month to date, against the budget."""
-        import pandas as pd
-
         month = self.period.month
         budget = self.budget_usd or self.records.manifest.monthly_budget_usd
         if not budget:
             return Note("No monthly budget is stated: give one with --budget.")
         if month is None or not self.period.usd:
-            return Note("There are no dollars to hold against the budget.")
-        last = self.period.start + timedelta(days=self.period.days - 1)
-        until = last + timedelta(days=1)
-        days = spend.daily(self.records.between(last.replace(day=1), until))
-        midnight = pd.to_datetime(days["date"]) + pd.Timedelta(days=1)
-        ends = midnight.dt.tz_localize(self.records.time_zone) - pd.Timedelta(seconds=1)
-        frame = pd.DataFrame(
-            {"time": ends.dt.tz_convert("UTC"), "cumulative_usd": days["usd"].cumsum()}
-        )
-        known = [month.usual_usd, month.as_now_usd, month.as_last_day_usd]
-        ends_at = sorted(end for end in known if end is not None)
-        projection = (ends_at[0], month.as_now_usd or 0.0, ends_at[-1]) if month.as_now_usd else None
-        return figures.month_to_date(
-            frame, budget, projection, time_zone=self.records.time_zone, ax=ax
-        )
+            return Note("No whole day with a price is in yet.")
+        frame, zone = spend.month_to_date(self.period), self.records.time_zone
+        return figures.month_to_date(frame, budget, month.projection, time_zone=zone, ax=ax)
 
     def missing(self) -> Any:
         """What these records cannot tell, and what that costs."""
@@ -223,7 +219,11 @@ class WeekView:
         lacking = self.week.lazy(names).select(*present).collect("pyarrow").to_native()
         supplied = self.records.manifest.supplied
         rows = [
-            {"field": name, "unknown_share": lacking[name][0].as_py(), "so it cannot tell": asked[name]}
+            {
+                "field": name,
+                "unknown_share": lacking[name][0].as_py(),
+                "so it cannot tell": asked[name],
+            }
             for name in names
         ]
         rows = [row for row in rows if row["unknown_share"]]

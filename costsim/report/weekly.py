@@ -79,7 +79,7 @@ def weekly_report(
     if manifest.scenario_hash:
         made.insert(1, ("scenario", f"{manifest.scenario}, hash {manifest.scenario_hash}"))
     ribbon = ribbon_of(records, found)
-    publish(notebook, page, ribbon=ribbon, made=tuple(made))
+    publish(notebook, page, ribbon=ribbon, title=f"LLM spend {name}", made=tuple(made))
     card = week_card(found, budget_usd=budget_usd, show_users=show_users)
     return WeeklyReport(card, page, notebook)
 

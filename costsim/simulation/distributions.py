@@ -81,7 +81,7 @@ class Tokens(BaseModel):
     def share_at_least(self, tokens: float) -> float:
         """Share of calls with at least that many tokens before the cap."""
         if self.log_sd == 0:
-            return float(exp(self.log_median) >= tokens)
+            return float(self.log_median >= log(tokens))
         return 1 - _phi((log(tokens) - self.log_median) / self.log_sd)
 
     def user_log_median(self, rng: np.random.Generator, users: int) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from costsim.spend.breakdown import (
 from costsim.spend.efficiency import Efficiency, efficiency
 from costsim.spend.series import Channels, channels, daily, hourly
 from costsim.spend.spread import concentration, cost_per_call
-from costsim.spend.week import Period, iso_week, last_week, period
+from costsim.spend.week import Period, iso_week, last_week, month_to_date, period
 
 __all__ = [
     "Channels",
@@ -35,5 +35,6 @@ __all__ = [
     "hourly",
     "iso_week",
     "last_week",
+    "month_to_date",
     "period",
 ]

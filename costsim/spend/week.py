@@ -49,10 +49,23 @@ class MonthEnd:
     as_last_day_usd: float | None
     complete: bool
 
+    @property
+    def projection(self) -> tuple[float, float, float] | None:
+        """Lowest, `as_now` and highest of the three; None where `as_now` cannot be told."""
+        if self.as_now_usd is None:
+            return None
+        known = [self.usual_usd, self.as_now_usd, self.as_last_day_usd]
+        ends = [end for end in known if end is not None]
+        return min(ends), self.as_now_usd, max(ends)
+
 
 @dataclass(frozen=True)
 class Period:
-    """What some local days cost; None where history is too short to say."""
+    """What some local days cost; None where history is too short to say.
+
+    `usual_usd` is the mean cost of the same days of the periods before; where the records do not
+    cover a whole period, only its complete days are compared (`complete_days`, `complete_usd`).
+    """
 
     records: Records
     start: date
@@ -61,18 +74,23 @@ class Period:
     calls: int
     usual_usd: float | None
     weeks_before: int
+    complete_days: int
+    complete_usd: float
     features: pd.DataFrame
     driver: Driver | None
     month: MonthEnd | None
     unpriced_share: float
     unattributed_share: float
+    no_feature_share: float
+    no_user_share: float
+    seen_from: datetime
     complete_through: datetime
     covered: bool
 
     @property
     def ratio(self) -> float | None:
-        """This period over a usual one."""
-        return self.usd / self.usual_usd if self.usual_usd else None
+        """The complete days of this period over the same days of a usual one."""
+        return self.complete_usd / self.usual_usd if self.usual_usd else None
 
 
 def iso_week(week: str) -> date:
@@ -133,15 +151,20 @@ def period(records: Records, start: date, days: int = 7) -> Period:
         raise DataError(f"there is no record from {start} to {end - timedelta(days=1)}")
     by_day = daily(records, by="feature")
     whole = by_day.groupby("date").agg(usd=("usd", "sum"), complete=("complete", "first"))
-    befores = [start - timedelta(days=days * n) for n in range(1, 9)]
-    covered = [b for b in befores if _all_complete(whole, b, days)]
-    before = by_day[
-        by_day["date"].map(lambda d: any(b <= d < b + timedelta(days=days) for b in covered))
+    done = [n for n in range(days) if _complete(whole, start + timedelta(days=n))]
+    covered = [
+        first
+        for first in (start - timedelta(days=days * n) for n in range(1, 9))
+        if done and all(_complete(whole, first + timedelta(days=n)) for n in done)
     ]
+    like = {first + timedelta(days=n) for first in covered for n in done}
+    before = by_day[by_day["date"].isin(like)]
+    now = by_day[by_day["date"].isin({start + timedelta(days=n) for n in done})]
     count = len(covered)
     unpriced = float(
         (features["unpriced_share"] * features["calls"]).sum() / features["calls"].sum()
     )
+    bare = _unattributed(inside)
     return Period(
         records=records,
         start=start,
@@ -150,13 +173,18 @@ def period(records: Records, start: date, days: int = 7) -> Period:
         calls=int(features["calls"].sum()),
         usual_usd=float(before["usd"].sum() / count) if count else None,
         weeks_before=count,
+        complete_days=len(done),
+        complete_usd=float(now["usd"].sum()),
         features=features,
         driver=_driver(inside, features, before, count),
-        month=_month_end(whole, start, end, days),
+        month=_month_end(whole, start, end),
         unpriced_share=unpriced,
-        unattributed_share=_unattributed(inside),
+        unattributed_share=bare["either"],
+        no_feature_share=bare["feature"],
+        no_user_share=bare["user"],
+        seen_from=max(span[0], datetime.combine(start, time(), ZoneInfo(records.time_zone))),
         complete_through=min(span[1], datetime.combine(end, time(), ZoneInfo(records.time_zone))),
-        covered=_all_complete(whole, start, days),
+        covered=len(done) == days,
     )
 
 
@@ -166,9 +194,8 @@ def _span(records: Records) -> tuple[datetime, datetime]:
     return records.period
 
 
-def _all_complete(whole: pd.DataFrame, start: date, days: int) -> bool:
-    dates = [start + timedelta(days=n) for n in range(days)]
-    return all(d in whole.index and bool(whole.loc[d, "complete"]) for d in dates)
+def _complete(whole: pd.DataFrame, day: date) -> bool:
+    return bool(whole["complete"].get(day, False))
 
 
 def _driver(
@@ -215,29 +242,31 @@ def _users_of(inside: Records, feature: str) -> pd.DataFrame:
     return users
 
 
-def _unattributed(inside: Records) -> float:
-    """Share of calls without a feature or without a user."""
+def _unattributed(inside: Records) -> dict[str, float]:
+    """Share of calls without a feature, without a user, and without either of them."""
     import narwhals as nw
 
     frame = inside.lazy(["feature_name", "user_id"])
-    bare = nw.col("feature_name").is_null() | nw.col("user_id").is_null()
-    table = frame.select(bare.cast(nw.Int64).mean().alias("share")).collect("pyarrow")
-    return float(table.item())
+    no_feature, no_user = nw.col("feature_name").is_null(), nw.col("user_id").is_null()
+    lacking = {"feature": no_feature, "user": no_user, "either": no_feature | no_user}
+    shares = [expr.cast(nw.Int64).mean().alias(name) for name, expr in lacking.items()]
+    table = frame.select(*shares).collect("pyarrow")
+    return {name: float(table[name][0]) for name in lacking}
 
 
-def _month_end(whole: pd.DataFrame, start: date, end: date, days: int) -> MonthEnd | None:
-    """The month of the period's last day, read at the end of the period."""
-    last = end - timedelta(days=1)
+def _month_end(whole: pd.DataFrame, start: date, end: date) -> MonthEnd | None:
+    """The month of the period's last complete day, read at the end of that day."""
+    done = [d for d in whole.index if d < end and whole.loc[d, "complete"]]
+    if not done:
+        return None
+    last = max(done)
     first = last.replace(day=1)
     length = calendar.monthrange(last.year, last.month)[1]
-    known = whole[(whole.index >= first) & (whole.index < end)]
-    if known.empty:
-        return None
+    so_far = float(whole.loc[(whole.index >= first) & (whole.index <= last), "usd"].sum())
     left = [first.replace(day=n) for n in range(last.day + 1, length + 1)]
-    so_far = float(known["usd"].sum())
-    complete = _all_complete(whole, first, last.day)
 
     def projected(window_start: date, window_end: date) -> float | None:
+        """The bill if each day left costs what its weekday cost in a window."""
         window = whole[
             (whole.index >= window_start) & (whole.index < window_end) & whole["complete"]
         ]
@@ -246,14 +275,28 @@ def _month_end(whole: pd.DataFrame, start: date, end: date, days: int) -> MonthE
             return None
         return so_far + float(sum(by_weekday[d.weekday()] for d in left))
 
-    complete_last = last in whole.index and bool(whole.loc[last, "complete"])
+    week_end = last + timedelta(days=1)
+    whole_week = all(_complete(whole, last - timedelta(days=n)) for n in range(7))
     return MonthEnd(
         so_far_usd=so_far,
         days_left=len(left),
         usual_usd=projected(start - timedelta(days=56), start),
-        as_now_usd=projected(end - timedelta(days=7), end),
-        as_last_day_usd=so_far + len(left) * float(whole.loc[last, "usd"])
-        if complete_last
-        else None,
-        complete=complete,
+        as_now_usd=projected(week_end - timedelta(days=7), week_end) if whole_week else None,
+        as_last_day_usd=so_far + len(left) * float(whole.loc[last, "usd"]),
+        complete=all(_complete(whole, first.replace(day=n)) for n in range(1, last.day + 1)),
     )
+
+
+def month_to_date(period: Period) -> pd.DataFrame:
+    """Dollars since the first of the period's month: time (last second of a local day, UTC),
+    cumulative_usd; complete days only, so an empty frame where there is none.
+    """
+    import pandas as pd
+
+    until = period.start + timedelta(days=period.days)
+    first = (until - timedelta(days=1)).replace(day=1)
+    days = daily(period.records.between(first, until))
+    days = days[days["complete"]]
+    midnight = pd.to_datetime(days["date"]) + pd.Timedelta(days=1)
+    ends = midnight.dt.tz_localize(period.records.time_zone) - pd.Timedelta(seconds=1)
+    return pd.DataFrame({"time": ends.dt.tz_convert("UTC"), "cumulative_usd": days["usd"].cumsum()})

@@ -35,7 +35,8 @@ class Comparison:
     """Detectors on one scenario, each at its threshold as shipped and as calibrated.
 
     ``runs`` has a row per detector, setting and run: `first_h` (hours from the start of the
-    incident to the end of the alarm's bin; missing without one), `since_launch_h` (from the launch), `burned_usd`, `early`, `false`.
+    incident to the end of the alarm's bin; missing without one), `since_launch_h` (from the
+    launch), `burned_usd`, `early`, `false`, `missed`.
     """
 
     scenario: Scenario

@@ -26,7 +26,7 @@ def refine(draft: Draft) -> None:
     if total is not None:
         both = pc.add(asked, answered)
         wrong = true(pc.not_equal(total, both))
-        reason = "Total tokens must be Request tokens + Response tokens, {}"
+        reason = "Total tokens must be Request tokens + Response tokens; the sum is {}"
         draft.faults.add(wrong, reason, both)
     nothing = pa.scalar(None, pa.int64())
     failed = pc.equal(answered, 0)

@@ -192,7 +192,7 @@ class Draft:
             theirs = self.known.get("total_tokens")
             if theirs is not None:
                 wrong = true(pc.not_equal(theirs, both))
-                reason = "total_tokens must be input_tokens + output_tokens, {}"
+                reason = "total_tokens must be input_tokens + output_tokens; the sum is {}"
                 self.faults.add(wrong, reason, both)
                 both = pc.coalesce(both, theirs)
             huge = true(pc.greater(both, numbers.MOST))

@@ -79,7 +79,9 @@ def settle_tokens(draft: Draft, meta: dict[str, pa.Array], failed: Bools) -> Non
     draft.notes[REASONING] += int(outside.sum())
     prompt = prompt + extra
     output = output + np.where(outside, reasoning, 0)
-    draft.faults.add(hour > write, "one-hour cache writes must be part of all writes, {}", write)
+    draft.faults.add(
+        hour > write, "one-hour cache writes must be part of all writes; those are {}", write
+    )
 
     draft.known["input_tokens"] = pa.array(prompt, mask=~true(asked.is_valid()) | blank)
     draft.known["output_tokens"] = pa.array(output, mask=~true(answered.is_valid()) | blank)

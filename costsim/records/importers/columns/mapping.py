@@ -83,7 +83,7 @@ def read_map(given: str | Path | Mapping[str, Any] | None) -> ColumnMap:
     if given is None:
         return ColumnMap()
     tables = _tables(given)
-    units = {name: unit for name, unit in tables.get("units", {}).items()}
+    units = dict(tables.get("units", {}))
     uses: dict[str, Use] = {}
     for name, theirs in tables.get("columns", {}).items():
         ours, unit = field_and_unit(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +75,3 @@ def same_lines(ordinals: Sequence[int]) -> Mapping[int, int]:
     """Row numbers that are line numbers already."""
     return {ordinal: ordinal for ordinal in ordinals}
 
-
-def empty(table: Any) -> bool:
-    """Whether a table has no column or no row."""
-    return table.num_columns == 0 or table.num_rows == 0

@@ -41,7 +41,7 @@ def open_csv(source: SourceFile) -> Rows:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"{source.name}: columns must have different names; {twice[0]!r} is twice")
-    notes = ()
+    notes: tuple[str, ...] = ()
     if delimiter != ",":
         notes = (f"{source.name}: columns are divided by {DELIMITERS[delimiter]}",)
     above = reader.line_num

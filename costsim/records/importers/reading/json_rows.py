@@ -13,6 +13,7 @@ from costsim.errors import DataError
 from costsim.records.importers.reading.chunk import OBJECT, Chunk, Malformed, Rows, same_lines
 from costsim.records.importers.reading.sources import SourceFile
 
+_BYTES = 16 << 20
 _LINES = 100_000
 _SAMPLE = 2_000
 _DEPTH = 4
@@ -24,13 +25,23 @@ def open_jsonl(source: SourceFile) -> Rows:
     def chunks(_: Sequence[str]) -> Iterator[Chunk]:
         with source.open() as stream:
             numbered = enumerate(stream, start=1)
-            while block := list(islice(numbered, _LINES)):
+            while block := list(_some(numbered)):
                 yield _lines_chunk(block)
 
     with source.open() as stream:
         sample = [value for line in islice(stream, _SAMPLE) if (value := _object(line)) is not None]
     paths = _paths(sample)
     return Rows(tuple(paths), chunks, same_lines, paths)
+
+
+def _some(numbered: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Some next lines, as many as fit in a chunk."""
+    size = 0
+    for number, line in islice(numbered, _LINES):
+        size += len(line)
+        yield number, line
+        if size > _BYTES:
+            return
 
 
 def open_json(source: SourceFile) -> Rows:

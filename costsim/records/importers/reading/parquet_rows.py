@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from costsim.errors import DataError
 from costsim.records.importers.reading.chunk import Chunk, Rows, same_lines
 from costsim.records.importers.reading.sources import SourceFile
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _ROWS = 262_144
 
@@ -45,10 +49,9 @@ def open_parquet(source: SourceFile) -> Rows:
     return Rows(tuple(empty.column_names), chunks, same_lines)
 
 
-def _flat(table: object) -> object:
+def _flat(table: pa.Table) -> pa.Table:
     import pyarrow as pa
 
-    assert isinstance(table, pa.Table)
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()
     return table

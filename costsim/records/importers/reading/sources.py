@@ -67,8 +67,8 @@ class SourceFile:
         DataError
             The compressed file is cut short or damaged.
         """
-        handle = gzip.open(self.path) if self.zipped else self.path.open("rb")
-        with cast(IO[bytes], handle) as stream:
+        opened = gzip.open if self.zipped else open
+        with cast(IO[bytes], opened(self.path, "rb")) as stream:
             try:
                 yield stream
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -85,7 +85,7 @@ def _ask(columns: Mapping[str, Any], wanted: str, inner: str = "SELECT * FROM gi
     cursor = _connection().cursor()
     cursor.register("given", pa.table(dict(columns)))
     try:
-        found: pa.Table = cursor.execute(f"SELECT {wanted} FROM ({inner})").to_arrow_table()
+        found: pa.Table = cursor.sql(f"SELECT {wanted} FROM ({inner})").to_arrow_table()
         return found
     finally:
         cursor.unregister("given")

@@ -31,7 +31,9 @@ def count(column: Any, faults: Faults, name: str) -> pa.Array:
         if low < 0:
             faults.add(true(pc.less(whole, 0)), f"{name} must not be negative; got {{}}", whole)
         if high > MOST:
-            faults.add(true(pc.greater(whole, MOST)), f"{name} must be below 2**31; got {{}}", whole)
+            faults.add(
+                true(pc.greater(whole, MOST)), f"{name} must be below 2**31; got {{}}", whole
+            )
         if low < 0 or high > MOST:
             fits = pc.and_(pc.greater_equal(whole, 0), pc.less_equal(whole, MOST))
             return pc.if_else(fits, whole, pa.scalar(None, pa.int64()))

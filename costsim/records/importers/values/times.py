@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _FIRST_S, _LAST_S = 946_684_800, 4_102_444_800  # 2000 and 2100: outside, a unit was misread
+_AGREED = 0.75  # of the first values; the rest is refused row by row
 _ZONED = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
 
 
@@ -80,14 +82,14 @@ def detect(column: Any, name: str) -> TimeFormat:
     known = [number for number in numbers if number is not None]
     if not known or len(known) * 2 < len(numbers):
         return TimeFormat("iso")
-    units = {_unit(number) for number in known}
-    if len(units) > 1 or None in units:
-        example = shown(words[0])
+    units = Counter(_unit(number) for number in known)
+    unit, most = units.most_common(1)[0]
+    if unit is None or most < _AGREED * len(known):
         raise DataError(
-            f"{name} holds numbers that are no epoch seconds, ms, us or ns of 2000 to 2100 "
-            f"throughout (first: {example}); declare its unit"
+            f"{name} must hold epoch seconds, ms, us or ns of 2000 to 2100 throughout; its first "
+            f"is {shown(words[0])}: declare its unit"
         )
-    return TimeFormat(str(units.pop()), inferred=True)
+    return TimeFormat(unit, inferred=True)
 
 
 def _number(word: str) -> float | None:
@@ -104,9 +106,7 @@ def _unit(number: float) -> str | None:
     return None
 
 
-def instants(
-    column: Any, form: TimeFormat, naive_zone: str, faults: Faults, name: str
-) -> pa.Array:
+def instants(column: Any, form: TimeFormat, naive_zone: str, faults: Faults, name: str) -> pa.Array:
     """Instants in UTC to the microsecond.
 
     Parameters
@@ -171,15 +171,17 @@ def _from_epoch(column: Any, per_second: int, faults: Faults, name: str) -> Any:
             micros = pc.divide(whole, per_second // 10**6)
         else:
             inside = pc.less(pc.abs(whole), _LAST_S * per_second)
-            faults.add(true(pc.invert(inside)), f"{name} must lie between 2000 and 2100; got {{}}",
-                       whole)
+            faults.add(
+                true(pc.invert(inside)), f"{name} must lie between 2000 and 2100; got {{}}", whole
+            )
             whole = pc.if_else(inside, whole, pa.scalar(None, pa.int64()))
             micros = pc.multiply(whole, 10**6 // per_second)
     else:
         values = scaled(column, 10**6 / per_second, faults, name)
         inside = pc.less(values, float(_LAST_S * 10**6))
-        faults.add(true(pc.invert(inside)), f"{name} must lie between 2000 and 2100; got {{}}",
-                   column)
+        faults.add(
+            true(pc.invert(inside)), f"{name} must lie between 2000 and 2100; got {{}}", column
+        )
         values = pc.if_else(inside, values, pa.scalar(None, pa.float64()))
         micros = pc.round(values).cast(pa.int64())
     return micros.cast(pa.timestamp("us", tz="UTC"))
@@ -206,7 +208,9 @@ def _from_iso(words: Any, naive_zone: str, faults: Faults, name: str) -> Any:
     without = _micros(_each(pc.if_else(zoned, nothing, words), naive))
     found = pc.coalesce(with_zone, _placed(without, naive_zone, faults, name))
     bad = true(pc.and_(words.is_valid(), found.is_null()))
-    faults.add(bad, f"{name} must be an ISO 8601 time such as 2024-08-09T14:00:00Z; got {{}}", words)
+    faults.add(
+        bad, f"{name} must be an ISO 8601 time such as 2024-08-09T14:00:00Z; got {{}}", words
+    )
     return found
 
 

@@ -30,7 +30,9 @@ _TIERS = {
     **dict.fromkeys(("standard", "auto", "on_demand"), "default"),
 }
 _CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
-_TYPE = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Timeout|Warning|Exceeded|Denied)\b|[1-5]\d\d\b")
+_TYPE = re.compile(
+    r"[A-Za-z_][\w.]*(?:Error|Exception|Timeout|Warning|Exceeded|Denied)\b|[1-5]\d\d\b"
+)
 
 
 def text(column: Any, faults: Faults, name: str) -> pa.Array:

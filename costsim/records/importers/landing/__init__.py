@@ -1,0 +1,1 @@
+"""Translated rows, brought into a records folder: once each, priced, by day."""

@@ -1,0 +1,111 @@
+"""Every notebook runs, by our runner and by bare papermill, and is written as agreed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from costsim.errors import ReportError
+from costsim.report.notebook import find_notebook, notebook_names, run_notebook
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SMALL = {
+    "00_start_here": {"replicates": 12, "calibration_runs": 8},
+    "10_explore_spend": {"last_day": "2024-07-21"},
+    "20_weekly_report": {"show_users": True},
+    "50_replay_incident": {"replicates": 12, "calibration_runs": 8},
+}
+
+
+def cells(path: Path) -> list[dict]:
+    return json.loads(path.read_text())["cells"]
+
+
+def source(cell: dict) -> str:
+    return "".join(cell["source"])
+
+
+def tags(cell: dict) -> list[str]:
+    return cell["metadata"].get("tags", [])
+
+
+def test_every_notebook_has_small_parameters() -> None:
+    assert set(SMALL) == set(notebook_names()) == {path.stem for path in NOTEBOOKS}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+class TestStyle:
+    def test_the_title_is_first_and_parameters_second(self, path: Path) -> None:
+        first, second, third = cells(path)[:3]
+        assert first["cell_type"] == "markdown"
+        assert source(first).startswith("# ")
+        assert tags(second) == ["parameters"]
+        for line in source(second).splitlines():
+            assert " = " in line
+            assert "  # " in line, f"papermill shows the comment as help: {line}"
+        assert "check_parameters(" in source(third)
+
+    def test_every_parameter_is_checked(self, path: Path) -> None:
+        names = [line.split(" = ")[0] for line in source(cells(path)[1]).splitlines()]
+        assert all(f"{name}=" in source(cells(path)[2]) for name in names)
+
+    def test_no_function_and_no_long_cell(self, path: Path) -> None:
+        for cell in cells(path):
+            if cell["cell_type"] == "code":
+                lines = source(cell).splitlines()
+                assert len(lines) <= 15
+                assert not any(
+                    line.startswith(("def ", "class ", "for ", "while ")) for line in lines
+                )
+
+    def test_outputs_are_stripped_but_for_short_facts(self, path: Path) -> None:
+        for cell in cells(path):
+            if cell["cell_type"] == "code" and cell["outputs"]:
+                assert {"keep_output", "nbval-check-output"} <= set(tags(cell))
+                assert len(json.dumps(cell["outputs"])) < 500
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_runs_with_small_parameters(name: str, tmp_path: Path) -> None:
+    done = run_notebook(name, tmp_path / "out.ipynb", SMALL[name])
+    outputs = [o for c in cells(done) if c["cell_type"] == "code" for o in c["outputs"]]
+    assert not [o for o in outputs if o["output_type"] == "error"]
+    assert not [o for o in outputs if o.get("name") == "stderr"], "a warning would be shown"
+    assert any("image/png" in o.get("data", {}) for o in outputs)
+    kept = {source(c): c["outputs"] for c in cells(find_notebook(name)) if "keep_output" in tags(c)}
+    for cell in cells(done):
+        if source(cell) in kept:
+            expected, got = kept[source(cell)], cell["outputs"]
+            assert [o["data"]["text/plain"] for o in expected] == [
+                o["data"]["text/plain"] for o in got
+            ]
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_bare_papermill_refuses_a_misspelt_parameter(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", "--log-level", "ERROR"]
+    command += ["-k", "python3", "-p", "replicate_s", "3", str(find_notebook(name))]
+    command += [str(tmp_path / "out.ipynb")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode != 0
+    assert "parameter must be one of" in run.stderr
+    assert "got 'replicate_s'" in run.stderr
+
+
+def test_a_wrong_type_is_refused_and_nothing_is_published(tmp_path: Path) -> None:
+    out = tmp_path / "out.ipynb"
+    with pytest.raises(ReportError, match=r"cell 4 .* parameter seed must be int; got 'seven'"):
+        run_notebook("00_start_here", out, {"seed": "seven"})
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_failing_cell_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"20_weekly_report.ipynb: cell 5 .*does not exist"):
+        run_notebook(
+            "20_weekly_report", tmp_path / "o.ipynb", {"records_dir": str(tmp_path / "no")}
+        )
