@@ -35,14 +35,14 @@ def demo(
 
     wanted = load_scenario(scenario)
     check_target(out)
-    with progress(wanted.days + 3, f"simulating {wanted.name}") as bar:
-        result = simulate(wanted, seed=seed, out=records, progress=bar.update)
-        bar.set_description(f"calibrating and comparing detectors on {runs} other runs")
+    with progress(wanted.days + 3, f"comparing detectors on {runs} other runs") as bar:
         # another seed than the week's: nothing is tuned on what it is shown on
         study = compare_detectors(
             wanted, replicates=runs, calibration_runs=calibration, seed=seed + 1
         )
         bar.update(1)
+        bar.set_description(f"simulating {wanted.name}")
+        result = simulate(wanted, seed=seed, out=records, progress=bar.update)
         bar.set_description("replaying the week")
         replay = replay_incident(result.records, study)
         bar.update(1)

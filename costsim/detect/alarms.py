@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from costsim.show.text import NO_TEX
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
@@ -127,7 +129,7 @@ class Alarms:
         return f"<Alarms: {self._summary()}. Next: {step}>"
 
     def _repr_html_(self) -> str:
-        head = f"<p><b>{escape(self._summary())}</b></p>"
+        head = f'<p class="{NO_TEX}"><b>{escape(self._summary())}</b></p>'
         if not len(self):
             return head
         shown = self.frame.drop(columns=["start", "detector"])

@@ -122,7 +122,8 @@ class PricedCalls:
         import pandas as pd
         import pyarrow as pa
 
-        frame: pd.DataFrame = pa.table(self.columns()).to_pandas(types_mapper=lambda _: pd.Int64Dtype())
+        table = pa.table(self.columns())
+        frame: pd.DataFrame = table.to_pandas(types_mapper=lambda _: pd.Int64Dtype())
         return frame if not isinstance(self._index, pd.Index) else frame.set_axis(self._index)
 
     def __repr__(self) -> str:

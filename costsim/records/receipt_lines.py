@@ -33,10 +33,9 @@ _SHORT = (
 def title(receipt: Receipt) -> str:
     """The receipt in one sentence."""
     kept, rejected = receipt.kept, receipt.rejected
-    calls = "1 call" if kept == 1 else f"{count(kept)} calls"
     if not kept and not rejected:
         return "Nothing new: every call of these files is in the records already."
-    parts = [f"{calls} imported"]
+    parts = [f"{_calls(kept)} imported"]
     if receipt.duplicates:
         parts.append(f"{count(receipt.duplicates)} were there already")
     parts.append(f"{count(rejected)} rejected" if rejected else "none rejected")
@@ -46,7 +45,7 @@ def title(receipt: Receipt) -> str:
 def lines(receipt: Receipt) -> Iterator[str]:
     """What stands below the title."""
     facts = receipt.facts
-    total = f"{count(receipt.rows_in_folder)} calls are in {receipt.out}."
+    total = f"{receipt.out} holds {_calls(receipt.rows_in_folder)}."
     yield (
         f"Rows: {count(receipt.read)} read = {count(receipt.kept)} kept + "
         f"{count(receipt.duplicates)} duplicates + {count(receipt.rejected)} rejected. {total}"
@@ -98,7 +97,7 @@ def _dollars(receipt: Receipt) -> Iterator[str]:
         off = dollars.difference_nano
         ratio = f" ({share(off / dollars.theirs_nano)})" if dollars.theirs_nano else ""
         yield (
-            f"Dollars over the {count(dollars.calls)} calls where both are known: theirs "
+            f"Dollars over the {_calls(dollars.calls)} where both are known: theirs "
             f"{usd(dollars.theirs_nano / 1e9)}, ours {usd(dollars.ours_nano / 1e9)} by "
             f"{receipt.price_book}, difference {usd(off / 1e9)}{ratio}."
         )
@@ -127,6 +126,10 @@ def _unattributed(receipt: Receipt) -> str:
     facts = receipt.facts
     feature, user = (share(receipt.share(n)) for n in (facts.no_feature, facts.no_user))
     return f"Unattributed: {feature} of calls have no feature, {user} no user."
+
+
+def _calls(number: int) -> str:
+    return "1 call" if number == 1 else f"{count(number)} calls"
 
 
 def _spoken(name: str) -> str:

@@ -24,6 +24,7 @@ from costsim.show.cards import Card
 from costsim.show.formats import count, share, usd, weekday_time
 from costsim.show.mask import mask_users
 from costsim.show.tables import table_html, table_text
+from costsim.show.text import NO_TEX
 from costsim.spend.week import Period, iso_week, last_week
 from costsim.spend.week import period as period_of
 
@@ -41,7 +42,7 @@ class Note:
         return self.text
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(self.text)}</p>"
+        return f'<p class="{NO_TEX}">{escape(self.text)}</p>'
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,7 +8,7 @@ from html import escape
 from typing import Literal
 
 from costsim.errors import SettingError, UnknownNameError
-from costsim.show.text import markdown_text, plain
+from costsim.show.text import NO_TEX, markdown_text, plain
 
 Kind = Literal["SIMULATED", "REAL"]
 Level = Literal["ok", "warn", "bad", "info"]
@@ -82,7 +82,8 @@ class Ribbon:
             "letter-spacing:.06em;padding:.1em .55em;border-radius:3px;margin-right:.5em"
         )
         return (
-            f'<span style="font-size:.85em"><span style="{word}">{self.kind}</span>'
+            f'<span class="{NO_TEX}" style="font-size:.85em">'
+            f'<span style="{word}">{self.kind}</span>'
             f'<span style="opacity:.8">{escape(self.details)}</span></span>'
         )
 
@@ -174,7 +175,8 @@ class Card:
             else ""
         )
         return (
-            f'<section style="{_FONT};max-width:62em;margin:.4em 0;padding:1em 1.3em;'
+            f'<section class="{NO_TEX}" style="{_FONT};max-width:62em;margin:.4em 0;'
+            f"padding:1em 1.3em;"
             f"border-left:5px solid {colour};border-radius:4px;background:rgba(128,132,140,.10);"
             'overflow-wrap:anywhere;font-size:15px">'
             f'<div style="font-size:1.25em;font-weight:650;line-height:1.35">{mark}'

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from costsim.errors import SettingError, UnknownNameError
 from costsim.show import formats as form
 from costsim.show.formats import UNKNOWN, count, is_unknown
-from costsim.show.text import plain
+from costsim.show.text import NO_TEX, plain
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -222,7 +222,8 @@ def table_html(
         else ""
     )
     return (
-        f'<div role="region" tabindex="0" aria-label="{escape(plain(caption or "table"))}" '
+        f'<div class="{NO_TEX}" role="region" tabindex="0" '
+        f'aria-label="{escape(plain(caption or "table"))}" '
         'style="overflow-x:auto;max-width:100%;margin:.6em 0">'
         '<table style="border-collapse:collapse;border:0;font-variant-numeric:tabular-nums;'
         'font-size:14px;line-height:1.4;background:none;color:inherit">'

@@ -10,6 +10,10 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _MARKDOWN = frozenset("\\`*_{}[]<>()#!|$~&")
 
 
+NO_TEX = "mathjax_ignore tex2jax_ignore"
+"""Class of HTML in which notebooks must not read ``$1 and $2`` as a formula."""
+
+
 def plain(value: object, limit: int | None = None) -> str:
     """One line of visible text: white space collapsed, hidden characters shown as U+FFFD.
 

@@ -27,7 +27,7 @@ KEYS = {
     "prompt": "prompt_hash",
     "session": "session_id",
 }
-WIDTHS = {5: "5m", 15: "15m", 30: "30m", 60: "1h"}
+WIDTHS = (5, 15, 30, 60)
 
 
 def bins(
@@ -65,16 +65,25 @@ def bins(
     import narwhals as nw
     import pandas as pd
 
+    if isinstance(by, str):
+        raise SettingError(f"by must be a list of keys, such as [{by!r}]; got {by!r}")
     keys = [_key(name) for name in by]
+    if len(set(keys)) < len(keys):
+        raise SettingError(f"by must name a key once; got {list(by)}")
     if minutes not in WIDTHS:
-        raise SettingError(f"minutes must be one of {sorted(WIDTHS)}; got {minutes!r}")
+        raise SettingError(f"minutes must be one of {list(WIDTHS)}; got {minutes!r}")
     shift = timedelta(minutes=_minute_of_zone(records))
     needed = ["timestamp", "input_tokens", "output_tokens", "total_cost_nano", *keys]
-    start = (nw.col("timestamp") - shift).dt.truncate(WIDTHS[minutes]) + shift
-    frame = records.lazy(needed).with_columns(time=start)
-    table = frame.group_by("time", *keys).agg(*sums()).collect("pyarrow").to_native()
+    since = nw.col("timestamp") - shift
+    parts = {"time": since.dt.truncate("1h")}
+    if minutes < 60:  # DuckDB truncates to whole units only
+        parts["part"] = since.dt.minute() // minutes
+    frame = records.lazy(needed).with_columns(**parts)
+    table = frame.group_by(*parts, *keys).agg(*sums()).collect("pyarrow").to_native()
     cube: pd.DataFrame = table.to_pandas()
-    cube["time"] = pd.DatetimeIndex(cube["time"]).tz_convert("UTC").as_unit("us")
+    cube["time"] = pd.DatetimeIndex(cube["time"]).tz_convert("UTC").as_unit("us") + shift
+    if minutes < 60:
+        cube["time"] += pd.to_timedelta(cube["part"].astype("int64") * minutes, unit="min")
     cube = cube.sort_values(["time", *keys], na_position="last", ignore_index=True)
     return cube[["time", *keys, *SUMS]]
 

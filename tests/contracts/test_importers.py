@@ -184,7 +184,10 @@ def test_forms_of_the_same_rows(name: str, form: str, tmp_path: Path) -> None:
         "open end": plain.rstrip(b"\n"),
     }
     if form == "semicolon":
-        with (FIXTURES / f"{name}.csv").open(newline="") as source, path.open("w", newline="") as to:
+        with (
+            (FIXTURES / f"{name}.csv").open(newline="") as source,
+            path.open("w", newline="") as to,
+        ):
             csv.writer(to, delimiter=";", lineterminator="\n").writerows(csv.reader(source))
     else:
         path.write_bytes(content[form])

@@ -108,7 +108,7 @@ class Landing:
             guessed=any(plan.guessed for plan in plans),
             ignored=tuple(dict.fromkeys(name for plan in plans for name in plan.ignored)),
             private=tuple(dict.fromkeys(name for plan in plans for name in plan.private)),
-            supplied=dict(self.supplied),
+            supplied=dict(self.supplied) if len(kept) else {},
             notes=tuple(notes),
             rows_in_folder=manifest.rows,
             time_zone=self.settings.time_zone,
@@ -238,7 +238,9 @@ def _joined(done: Sequence[ReadFile]) -> pa.Table:
 
     tables = [table for file in done for table in file.tables if len(table)]
     if not tables:
-        return to_table({}, 0).append_column(FROM_SOURCE, pa.array([], pa.int32()))
+        kept = to_table({}, 0).select(["call_id", "timestamp"])
+        numbers = pa.array([], pa.int32())
+        return kept.append_column(FROM_SOURCE, numbers).append_column(FROM_ROW, numbers)
     joined: pa.Table = pa.concat_tables(tables, promote_options="default")
     return joined.unify_dictionaries().combine_chunks()
 

@@ -74,4 +74,3 @@ class Rows:
 def same_lines(ordinals: Sequence[int]) -> Mapping[int, int]:
     """Row numbers that are line numbers already."""
     return {ordinal: ordinal for ordinal in ordinals}
-

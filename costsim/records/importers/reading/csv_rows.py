@@ -6,6 +6,7 @@ import csv
 import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,8 @@ def open_csv(source: SourceFile) -> Rows:
     above = reader.line_num
 
     def chunks(wanted: Sequence[str]) -> Iterator[Chunk]:
-        return _chunks(source, names, above, delimiter, wanted)
+        found = _chunks(source, names, above, delimiter, wanted)
+        return _without_last(found) if _ends_in_quotes(source, delimiter) else found
 
     def lines(ordinals: Sequence[int]) -> Mapping[int, int]:
         return _lines(source, delimiter, set(ordinals))
@@ -115,6 +117,47 @@ def _chunks(
             yield _chunk(_none(wanted), done, broken, len(names), above)
 
 
+def _ends_in_quotes(source: SourceFile, delimiter: str) -> bool:
+    """Whether the last row runs to the end of the file because its quote is never closed."""
+    if not source.odd_quotes:
+        return False
+    try:
+        with source.open() as stream, _any_length():
+            text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+            for _ in csv.reader(text, delimiter=delimiter, strict=True):
+                pass
+    except csv.Error:
+        return True
+    return False
+
+
+def _without_last(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Chunks with the very last row set aside, if it passed for a whole one."""
+    held = None
+    for chunk in chunks:
+        if held is not None:
+            yield held
+        held = chunk
+    if held is None:
+        return
+    last = int(held.ordinals[-1]) if len(held) else 0
+    if last and not any(row.ordinal > last for row in held.malformed):
+        broken = Malformed(last, "a quote is never closed and swallows what follows", "")
+        held = Chunk(held.table.slice(0, len(held) - 1), held.ordinals[:-1],
+                     (*held.malformed, broken))  # fmt: skip
+    yield held
+
+
+@contextmanager
+def _any_length() -> Iterator[None]:
+    """Python's csv with cells of any length; its limit is the process's."""
+    limit = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
 def _take(broken: list[Any], done: int, good: int, above: int) -> list[Any]:
     """Broken rows that stand among the next `good` good ones, taken off the list."""
     taken: list[Any] = []
@@ -157,20 +200,16 @@ def _none(wanted: Sequence[str]) -> Any:
 def _lines(source: SourceFile, delimiter: str, ordinals: set[int]) -> Mapping[int, int]:
     """Where rows begin; a second reading, made only when there is something to point at."""
     found: dict[int, int] = {}
-    limit = csv.field_size_limit(sys.maxsize)
-    try:
-        with source.open() as stream:
-            text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
-            reader = csv.reader(text, delimiter=delimiter)
-            ordinal, before = -1, 0
-            for row in reader:
-                if row:
-                    ordinal += 1
-                    if ordinal in ordinals:
-                        found[ordinal] = before + 1
-                        if len(found) == len(ordinals):
-                            break
-                before = reader.line_num
-    finally:
-        csv.field_size_limit(limit)
+    with source.open() as stream, _any_length():
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+        reader = csv.reader(text, delimiter=delimiter)
+        ordinal, before = -1, 0
+        for row in reader:
+            if row:
+                ordinal += 1
+                if ordinal in ordinals:
+                    found[ordinal] = before + 1
+                    if len(found) == len(ordinals):
+                        break
+            before = reader.line_num
     return found

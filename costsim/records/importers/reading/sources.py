@@ -49,6 +49,8 @@ class SourceFile:
         SHA-256 of the content, unpacked: a zipped copy is the same source.
     open_end : bool
         The last line has no line end.
+    odd_quotes : bool
+        One of its quotes may never be closed.
     """
 
     path: Path
@@ -57,6 +59,7 @@ class SourceFile:
     zipped: bool
     digest: str
     open_end: bool
+    odd_quotes: bool = False
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -143,12 +146,14 @@ def inspect(path: Path, name: str) -> SourceFile:
     with draft.open() as stream:
         head = tail = stream.read(_HEAD)
         digest.update(head)
+        quotes = head.count(b'"')
         while block := stream.read(1 << 20):
             digest.update(block)
+            quotes += block.count(b'"')
             tail = block
     kind = _kind(head, name)
     ends = kind == "parquet" or tail.endswith((b"\n", b"\r"))
-    return SourceFile(path, name, kind, zipped, digest.hexdigest(), not ends)
+    return SourceFile(path, name, kind, zipped, digest.hexdigest(), not ends, quotes % 2 == 1)
 
 
 def _kind(head: bytes, name: str) -> Kind:

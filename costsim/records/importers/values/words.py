@@ -31,7 +31,7 @@ _TIERS = {
 }
 _CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 _TYPE = re.compile(
-    r"[A-Za-z_][\w.]*(?:Error|Exception|Timeout|Warning|Exceeded|Denied)\b|[1-5]\d\d\b"
+    r"(?:[A-Za-z_][\w.]*)?(?:Error|Exception|Timeout|Warning|Exceeded|Denied)\b|[1-5]\d\d\b"
 )
 
 

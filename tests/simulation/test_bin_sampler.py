@@ -1,0 +1,165 @@
+"""Hourly dollars drawn directly against the calls themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import ks_2samp, skew
+
+from costsim.errors import SettingError
+from costsim.simulation import hourly_excess, simulate
+from costsim.simulation.bin_sampler import sample_hourly, translated_gamma
+from costsim.spend import channels
+
+SEEDS = range(24)
+INCIDENT = {
+    "features": {
+        "deep": {
+            "model": "gpt-4-32k",
+            "profile": "office",
+            "launch": "2024-03-02T14:00:00",
+            "input_tokens": {"median": 20_000, "log_sd": 0.4},
+            "output_tokens": {"median": 900, "log_sd": 0.4, "max": 2048},
+            "cohorts": {
+                "c": {
+                    "users": 8,
+                    "calls_per_day": 30,
+                    "first_use": {"days": [0.5, 0.5], "launch_day_hours": [14, 20]},
+                }
+            },
+        }
+    },
+    "incidents": {"i": {"feature": "deep", "cause": "volume", "starts": "2024-03-03T00:00:00"}},
+}
+
+
+@pytest.fixture(scope="module")
+def scenario(small):
+    busy = {"calls_per_week": 120_000}
+    return small(
+        population={"users": 200},
+        features=INCIDENT["features"] | {"chat": busy, "batch": busy},
+        incidents=INCIDENT["incidents"],
+    )
+
+
+@pytest.fixture(scope="module")
+def drawn(scenario):
+    return sample_hourly(scenario, SEEDS)
+
+
+@pytest.fixture(scope="module")
+def called(scenario):
+    """The same channels from call records."""
+    found = {"total": [], "top_user": [], "top_feature": [], "excess": []}
+    for seed in SEEDS:
+        records = simulate(scenario, seed=seed).records
+        heard = channels(records)
+        for name in ("total", "top_user", "top_feature"):
+            found[name].append(heard[name].to_numpy())
+        excess = hourly_excess(records).set_index("time")["excess_nano"]
+        excess = excess.reindex(heard.total.index, fill_value=0)
+        found["excess"].append(excess.to_numpy() / 1e9)
+    return {name: np.array(runs) for name, runs in found.items()}
+
+
+def test_what_an_incident_adds_is_the_very_same(drawn, called):
+    """No sessions there: the sampler draws these calls as the simulation does."""
+    assert called["excess"].sum() > 0
+    np.testing.assert_allclose(drawn.excess, called["excess"], rtol=1e-9, atol=1e-12)
+
+
+def test_without_the_incident_the_total_is_the_same_in_the_mean_seed_by_seed(drawn, called):
+    """Given a seed both have the same users, noise and expectation: a paired comparison."""
+    one = (drawn.total - drawn.excess).sum(axis=1)
+    two = (called["total"] - called["excess"]).sum(axis=1)
+    difference = one - two
+    error = difference.std(ddof=1) / np.sqrt(len(difference))
+    assert abs(difference.mean()) < 3.5 * error
+    assert np.corrcoef(one, two)[0, 1] > 0.9
+    assert error < 0.02 * two.mean()  # else the test could not fail
+
+
+@pytest.mark.parametrize("name", ["total", "top_user", "top_feature"])
+def test_each_channel_has_the_same_distribution(drawn, called, name):
+    """By hour of the day, over all runs and days, before the launch."""
+    p_values, ratios = [], []
+    for hour in range(7, 23):
+        at = [hour, 24 + hour] if hour < 14 else [hour]
+        one, two = drawn.channel(name)[:, at].ravel(), called[name][:, at].ravel()
+        p_values.append(ks_2samp(one, two).pvalue)
+        ratios.append(np.log(one.mean() / two.mean()))
+        assert one.std() / two.std() == pytest.approx(1, abs=0.45)
+    assert min(p_values) > 0.05 / len(p_values) / 5
+    assert np.median(p_values) > 0.1
+    assert abs(np.mean(ratios)) < 0.06 if name == "top_user" else abs(np.mean(ratios)) < 0.02
+
+
+@pytest.mark.parametrize("name", ["total", "top_user", "top_feature"])
+def test_quantiles_over_all_busy_hours_agree(drawn, called, name):
+    busy = np.r_[9:18, 33:38]
+    one, two = drawn.channel(name)[:, busy].ravel(), called[name][:, busy].ravel()
+    for q in (0.1, 0.5, 0.9, 0.99):
+        tolerance = 0.15 if q == 0.99 else 0.08
+        assert np.quantile(one, q) == pytest.approx(np.quantile(two, q), rel=tolerance)
+
+
+def test_a_run_depends_on_its_own_seed_alone(scenario, drawn):
+    alone = sample_hourly(scenario, [17], workers=1)
+    for name in ("total", "top_user", "top_feature", "excess"):
+        np.testing.assert_array_equal(getattr(alone, name)[0], getattr(drawn, name)[17])
+
+
+def test_hours_are_local_hours_of_the_week(scenario, drawn):
+    assert drawn.total.shape == (len(SEEDS), 72)
+    assert drawn.hour_of_week.tolist() == [(96 + h) % 168 for h in range(72)]
+
+
+def test_a_feature_with_a_cohort_and_no_launch_is_counted_once(small):
+    cohort = {"users": 5, "calls_per_day": 20}
+    chat = {"calls_per_week": 14_000, "cohorts": {"c": cohort}}
+    made = small(features={"chat": chat, "batch": {"calls_per_week": 1}})
+    spend = sample_hourly(made, range(40))
+    wanted = made.expected().total_usd
+    total = spend.total.sum(axis=1)
+    assert abs(total.mean() - wanted) < 3.5 * total.std(ddof=1) / np.sqrt(40)
+
+
+def test_an_incident_of_ordinary_traffic_is_its_own_excess(small):
+    made = small(
+        incidents={"i": {"feature": "batch", "cause": "volume", "starts": "2024-03-02T00:00:00"}}
+    )
+    spend = sample_hourly(made, range(3))
+    assert (spend.excess > 0).mean() > 0.9
+    assert (spend.excess <= spend.total + 1e-12).all()
+
+
+def test_no_seeds_are_refused(scenario):
+    with pytest.raises(SettingError, match="seeds must not be empty"):
+        sample_hourly(scenario, [])
+
+
+@settings(max_examples=12, deadline=None)
+@given(rate=st.floats(3, 500), log_sd=st.floats(0.2, 1.0), seed=st.integers(0, 10**6))
+def test_translated_gamma_sums_have_the_cumulants_of_compound_poisson_ones(rate, log_sd, seed):
+    """Means, variances and skewness of a compound Poisson sum of lognormal jumps."""
+    jump = [np.exp(n * n * log_sd**2 / 2) for n in (1, 2, 3)]
+    count = 200_000
+    sums = translated_gamma(np.random.default_rng(seed), np.full(count, rate), jump)
+    mean, variance, third = (rate * moment for moment in jump)
+    sd = np.sqrt(variance)
+    assert sums.min() >= 0
+    cut = (mean - 4 * sd) < 0  # below zero there is nothing: small rates lose a little
+    loose = 0.05 if cut else 0
+    assert abs(sums.mean() - mean) < 5 * sd / np.sqrt(count) + loose * sd
+    assert sums.std() == pytest.approx(sd, rel=0.03 + loose)
+    if not cut:
+        assert skew(sums) == pytest.approx(third / sd**3, rel=0.1, abs=0.05)
+
+
+def test_no_rate_and_no_price_give_nothing():
+    rng = np.random.default_rng(1)
+    assert translated_gamma(rng, np.zeros(5), [1.0, 2.0, 6.0]).tolist() == [0.0] * 5
+    assert translated_gamma(rng, np.ones(5), [0.0, 0.0, 0.0]).tolist() == [0.0] * 5

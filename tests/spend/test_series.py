@@ -1,0 +1,163 @@
+"""Hourly and daily series, and the channels, against plain pandas."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from costsim import spend
+from costsim.errors import DataError
+from costsim.records import Records
+
+COUNTS = ["calls", "input_tokens", "output_tokens", "cost_nano", "unpriced_calls"]
+
+
+def with_costs(rows):
+    return rows.assign(
+        cost_nano=rows["total_cost_nano"].fillna(0).astype("int64"),
+        unpriced_calls=rows["total_cost_nano"].isna().astype("int64"),
+        calls=1,
+        input_tokens=rows["input_tokens"].fillna(0).astype("int64"),
+        output_tokens=rows["output_tokens"].fillna(0).astype("int64"),
+    )
+
+
+def test_hours_without_a_call_are_zero_and_not_missing(rows, records):
+    sparse = rows[rows["timestamp"].dt.hour % 6 == 2]
+    hourly = spend.hourly(Records.from_frame(sparse))
+    hours = with_costs(sparse).set_index("timestamp").resample("h")[COUNTS].sum()
+    assert (hours["calls"] == 0).sum() > 50
+    pd.testing.assert_frame_equal(
+        hourly.set_index("time")[COUNTS], hours, check_freq=False, check_names=False
+    )
+    np.testing.assert_array_equal(hourly["usd"], hourly["cost_nano"] / 1e9)
+    assert (hourly["time"].diff().dropna() == pd.Timedelta("1h")).all()
+
+
+@pytest.mark.parametrize("by", ["feature", "user", "model"])
+def test_by_a_key_every_hour_has_every_name_also_the_missing_one(rows, records, by):
+    key = {"feature": "feature_name", "user": "user_id", "model": "model"}[by]
+    hourly = spend.hourly(records, by=by)
+    names = rows[key].nunique() + 1
+    hours = hourly["time"].nunique()
+    assert len(hourly) == names * hours
+    assert hourly["calls"].sum() == len(rows)
+    costs = with_costs(rows)
+    costs["time"] = costs["timestamp"].dt.floor("h")
+    wanted = costs.groupby(["time", key], dropna=False)[COUNTS].sum()
+    found = hourly[hourly["calls"] > 0].set_index(["time", key])[COUNTS]
+    for name in [*rows[key].dropna().unique(), None]:
+        mine = found[found.index.get_level_values(1).isna()] if name is None else None
+        theirs = wanted[wanted.index.get_level_values(1).isna()] if name is None else None
+        if name is not None:
+            mine, theirs = found.xs(name, level=1), wanted.xs(name, level=1)
+        np.testing.assert_array_equal(mine.to_numpy(), theirs.to_numpy())
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "America/New_York", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu"]
+)
+def test_days_are_local_days(rows, records, zone):
+    daily = spend.daily(records.in_zone(zone))
+    costs = with_costs(rows)
+    costs["date"] = costs["timestamp"].dt.tz_convert(zone).dt.date
+    wanted = costs.groupby("date")[COUNTS].sum()
+    pd.testing.assert_frame_equal(daily.set_index("date")[COUNTS], wanted)
+    np.testing.assert_array_equal(daily["usd"], daily["cost_nano"] / 1e9)
+
+
+def test_a_day_by_feature_adds_up(rows, records):
+    daily = spend.daily(records, by="feature")
+    costs = with_costs(rows)
+    costs["date"] = costs["timestamp"].dt.date
+    assert daily["calls"].sum() == len(rows)
+    unnamed = daily[daily["feature_name"].isna()].set_index("date")["calls"]
+    wanted = costs[costs["feature_name"].isna()].groupby("date").size()
+    assert unnamed.to_dict() == wanted.to_dict()
+
+
+def run_of(zone, start, hours):
+    """One call a minute to midnight of its hour, from local midnight on."""
+    first = pd.Timestamp(start, tz=zone).tz_convert("UTC")
+    times = pd.date_range(first, periods=hours * 60, freq="min")
+    rows = pd.DataFrame({"timestamp": times, "status": "ok", "source": "t", "total_cost_nano": 1})
+    rows["call_id"] = [f"c{n}" for n in range(len(rows))]
+    return Records.from_frame(rows, time_zone=zone)
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "lengths"),
+    [
+        ("America/New_York", "2024-11-02", [24, 25, 24]),
+        ("America/New_York", "2024-03-09", [24, 23, 24]),
+        ("Europe/Berlin", "2024-10-26", [24, 25, 24]),
+        ("America/Havana", "2024-11-02", [24, 25, 24]),  # midnight comes twice
+        ("Africa/Cairo", "2024-04-25", [24, 23, 24]),  # midnight does not exist
+        ("Asia/Kolkata", "2024-11-02", [24, 24, 24]),
+    ],
+)
+def test_days_of_a_clock_change_have_23_or_25_hours(zone, start, lengths):
+    records = run_of(zone, start, sum(lengths))
+    daily = spend.daily(records)
+    assert daily["calls"].tolist() == [60 * hours for hours in lengths]
+    # the last record stands a minute before midnight: its hour and day are not known to be whole
+    assert daily["complete"].tolist() == [True, True, False]
+    hourly = spend.hourly(records)
+    assert (hourly["calls"] == 60).all()
+    assert hourly["complete"].tolist() == [True] * (sum(lengths) - 1) + [False]
+
+
+def test_complete_means_that_the_range_covers_the_hour(records):
+    cut = records.between("2024-10-26T10:20", "2024-10-26T13:40")
+    hourly = spend.hourly(cut)
+    assert hourly["time"].dt.hour.tolist() == [10, 11, 12, 13]
+    assert hourly["complete"].tolist() == [False, True, True, False]
+    whole = records.between("2024-10-26", "2024-10-28")
+    assert spend.daily(whole)["complete"].tolist() == [True, True]
+    assert spend.daily(whole)["date"].tolist() == [date(2024, 10, 26), date(2024, 10, 27)]
+    part = records.between("2024-10-26T01:00", "2024-10-28")
+    assert spend.daily(part)["complete"].tolist() == [False, True]
+
+
+def test_a_simulation_covers_its_scenario_also_where_nobody_calls(surprise_run):
+    hourly = spend.hourly(surprise_run.records)
+    assert len(hourly) == 35 * 24
+    assert hourly["complete"].all()
+    assert hourly["cost_nano"].sum() == spend.by_feature(surprise_run.records)["total_nano"].sum()
+    daily = spend.daily(surprise_run.records)
+    assert len(daily) == 35
+    assert daily["date"].iloc[0] == date(2024, 7, 12)
+
+
+def test_without_a_record_there_is_no_series(records):
+    for make in (spend.hourly, spend.daily, spend.channels):
+        with pytest.raises(DataError, match="no record in range"):
+            make(records.between("2025-01-01"))
+
+
+def test_channels_are_the_total_and_the_dearest_user_and_feature(rows, records):
+    heard = spend.channels(records)
+    costs = with_costs(rows)
+    costs["time"] = costs["timestamp"].dt.floor("h")
+    total = costs.groupby("time")["cost_nano"].sum() / 1e9
+    np.testing.assert_allclose(heard.total[total.index], total, rtol=1e-12)
+    for name, key in (("top_user", "user_id"), ("top_feature", "feature_name")):
+        sums = costs.dropna(subset=[key]).groupby(["time", key])["cost_nano"].sum()
+        for time, group in sums.groupby(level=0):
+            best = group.droplevel(0)
+            assert heard[name][time] == best.max() / 1e9
+            assert heard.who.loc[time, name] == best[best == best.max()].index.min()
+    assert heard.total.index.equals(heard.top_user.index)
+    assert (heard.top_user <= heard.total + 1e-12).all()
+    assert str(heard.total.index.tz) == "UTC"
+
+
+def test_a_call_without_a_user_counts_but_is_nobody_s(rows):
+    bare = Records.from_frame(rows.assign(user_id=None))
+    heard = spend.channels(bare)
+    assert (heard.top_user == 0).all()
+    assert heard.who["top_user"].isna().all()
+    assert heard.total.sum() == pytest.approx(float(rows["total_cost_nano"].sum()) / 1e9)
