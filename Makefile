@@ -37,7 +37,7 @@ demo: $(READY) ## the $40k week, end to end, to one HTML page
 	@$(BIN)/costsim demo
 
 test: $(READY) ## every test, doctest and notebook
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile tests costsim
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --nbval-lax tests costsim notebooks
 
 lint: $(READY) ## ruff, mypy, the import contract, clean notebooks
 	@$(BIN)/ruff check .
@@ -49,8 +49,11 @@ lint: $(READY) ## ruff, mypy, the import contract, clean notebooks
 notebooks: $(READY) ## run every notebook with its full parameters, into runs/notebooks
 	@$(BIN)/python -m costsim.report.notebook --all runs/notebooks
 
-report: $(READY) ## the committed examples in reports/examples, made again
-	@$(BIN)/costsim demo --out reports/examples/demo.html --no-open
+report: $(READY) ## the committed examples in reports/examples and docs/week.png, made again
+	@$(BIN)/costsim demo --out reports/examples/demo.html
+	@$(BIN)/costsim report weekly runs/demo --week 2024-W33 --out reports/examples
+	@rm -f reports/examples/*.ipynb
+	@$(BIN)/python docs/make_figure.py runs/demo
 
 bench: $(READY) ## a table of measured ratios
 	@$(BIN)/python -m tests.benchmarks

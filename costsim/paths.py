@@ -1,4 +1,4 @@
-"""Where the data files that come with costsim are found."""
+"""Where the data files that come with costsim are found, and which costsim this is."""
 
 from __future__ import annotations
 
@@ -49,3 +49,13 @@ def bundled(kind: Kind) -> Path:
         f"bundled {kind} data must be in one of {', '.join(map(str, places))}; got neither: "
         "reinstall costsim"
     )
+
+
+def package_version() -> str:
+    """Version of the installed package; a bare checkout says so."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("costsim")
+    except PackageNotFoundError:
+        return "0+checkout"

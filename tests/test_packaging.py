@@ -136,3 +136,23 @@ def test_the_wheel_carries_data_and_notebooks(tmp_path: Path) -> None:
         assert files
         assert files <= names
     assert {f"costsim/_notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")} <= names
+
+
+def test_no_module_takes_the_place_of_a_public_name() -> None:
+    """A package's attribute becomes the submodule of that name once it is imported."""
+    code = (
+        "import importlib, pkgutil, types, costsim\n"
+        "names = [m.name for m in pkgutil.walk_packages(costsim.__path__, 'costsim.')]\n"
+        "for name in names:\n"
+        "    importlib.import_module(name)\n"
+        "packages = [importlib.import_module(n) for n in ['costsim', *names]]\n"
+        "for package in packages:\n"
+        "    for name in getattr(package, '__all__', ()):\n"
+        "        value = getattr(package, name)\n"
+        "        rooms = isinstance(value, types.ModuleType) and hasattr(value, '__path__')\n"
+        "        known = {'costsim.detect.run_length'}\n"
+        "        if isinstance(value, types.ModuleType) and not rooms and value.__name__ not in known:\n"
+        "            print(package.__name__, name)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == ""

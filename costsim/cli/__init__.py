@@ -16,6 +16,7 @@ from costsim.cli.report import app as report_app
 from costsim.cli.simulate import simulate
 from costsim.cli.spend import spend
 from costsim.errors import CostsimError
+from costsim.paths import package_version
 
 app = typer.Typer(
     name="costsim",
@@ -30,8 +31,6 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from costsim.simulation.run import package_version
-
         print(f"costsim {package_version()}")
         raise typer.Exit
 

@@ -28,7 +28,7 @@ def demo(
     """
     from costsim.cli.output import next_step, progress
     from costsim.report.incident import replay_incident
-    from costsim.report.incident_page import incident_page
+    from costsim.report.incident_sections import incident_page
     from costsim.report.page import check_target
     from costsim.simulation import load_scenario, simulate
     from costsim.study import compare_detectors

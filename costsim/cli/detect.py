@@ -40,8 +40,9 @@ def detect(
     records = read_records(folder)
     start = day(since, "--from")
     begin = None if start is None else records.between(start).start
-    limits = standard_detectors(budget or records.manifest.monthly_budget_usd)
-    found = scan(records, limits, start=begin)
+    manifest = records.manifest
+    watching = standard_detectors(budget or manifest.monthly_budget_usd, manifest.alarms)
+    found = scan(records, watching, start=begin)
     alarms = found.to_frame()
     if not show_users and len(alarms):
         alarms["top_user"] = [None if u != u else mask_user(u) for u in alarms["top_user"]]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from costsim.detect.alarms import COLUMNS
-from costsim.detect.presets import presets
+from costsim.detect.presets import presets, z_score
 from costsim.detect.rules import FixedThreshold, UserShare
 from costsim.detect.series_detector import SeriesDetector
 from costsim.errors import DataError
@@ -72,14 +72,24 @@ class Findings:
         return table_html(shown, caption=repr(self).split("; next")[0], time_zone=self.time_zone)
 
 
-def standard_detectors(monthly_budget_usd: float | None = None) -> list[SeriesDetector]:
+def standard_detectors(
+    monthly_budget_usd: float | None = None, alarms: Mapping[str, float] | None = None
+) -> list[SeriesDetector]:
     """The presets at the thresholds they come with, and the rules that can be set.
 
-    The user's share needs a budget: a day is a 30th of the month. Without one it is left out.
+    Parameters
+    ----------
+    monthly_budget_usd : float, optional
+        The user's share needs it, a day being a 30th of the month; without one it is left out.
+    alarms : mapping, optional
+        Settings that a product has in place: ``z`` of the trailing z-score, ``user_share``.
     """
-    found: list[SeriesDetector] = [factory() for factory in presets().values()]
+    in_place = alarms or {}
+    made = presets() | {"z_score": lambda: z_score(limit=in_place.get("z", 3.0))}
+    found: list[SeriesDetector] = [factory() for factory in made.values()]
     if monthly_budget_usd:
-        found.append(UserShare(daily_budget_usd=monthly_budget_usd / 30))
+        share = in_place.get("user_share", 0.01)
+        found.append(UserShare(daily_budget_usd=monthly_budget_usd / 30, share=share))
     return [*found, FixedThreshold()]
 
 
@@ -97,7 +107,7 @@ def scan(
     records : Records
         History included: baselines learn from all of it.
     detectors : sequence of SeriesDetector, optional
-        :func:`standard_detectors` for the records' budget by default.
+        :func:`standard_detectors` for the records' budget and alarms by default.
     start : aware time, optional
         When watching begins; the first hour by default.
     quiet_hours : int
@@ -119,7 +129,8 @@ def scan(
     import pandas as pd
 
     if detectors is None:
-        detectors = standard_detectors(records.manifest.monthly_budget_usd)
+        manifest = records.manifest
+        detectors = standard_detectors(manifest.monthly_budget_usd, manifest.alarms)
     heard = channels(records)
     period = records.period
     if period is None:

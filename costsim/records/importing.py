@@ -7,12 +7,12 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from costsim.errors import DatasetError, SettingError
+from costsim.paths import package_version
 from costsim.prices import PriceBook, load_price_book, price_books
 from costsim.records.dataset import zone
 from costsim.records.importers.columns.mapping import ColumnMap, read_map
@@ -131,12 +131,14 @@ def import_records(
     Examples
     --------
     >>> import tempfile, pathlib
-    >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> _ = (folder / "a.csv").write_text(
-    ...     "TIMESTAMP,ContextTokens,GeneratedTokens\\n2023-11-16 18:17:03.9799600,4808,10\\n")
-    >>> receipt = import_records("azure", folder / "a.csv", folder / "runs", model="gpt-4o")
+    >>> log = "TIMESTAMP,ContextTokens,GeneratedTokens\\n2023-11-16 18:17:03.9799600,1000,100\\n"
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     folder = pathlib.Path(name)
+    ...     _ = (folder / "a.csv").write_text(log)
+    ...     receipt = import_records(
+    ...         "azure", folder / "a.csv", folder / "runs", model="gpt-4o", price_book="list-2024")
     >>> receipt.kept, receipt.facts.dollars.ours_total_nano
-    (1, 12120000)
+    (1, 6500000)
     """
     supplied = {
         "model": model,
@@ -274,11 +276,3 @@ def _supplied(settings: ImportSettings) -> dict[str, str]:
         supplied["start"] = settings.start
     mark = _mark(settings.options.key)
     return supplied | ({_USERS: mark} if mark else {})
-
-
-def package_version() -> str:
-    """Version of the installed package; a bare checkout says so."""
-    try:
-        return version("costsim")
-    except PackageNotFoundError:
-        return "0+checkout"

@@ -59,6 +59,7 @@ class Manifest:
     scenario_hash: str | None = None
     seed: int | None = None
     supplied: dict[str, str] = field(default_factory=dict)
+    alarms: dict[str, float] = field(default_factory=dict)
     week: tuple[str, int] | None = None
     incidents: tuple[dict[str, Any], ...] = ()
     notes: tuple[dict[str, str], ...] = ()

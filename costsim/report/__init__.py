@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from costsim.report.claim import claim_card, within_hours
     from costsim.report.incident import IncidentReplay, replay_incident
-    from costsim.report.incident_page import incident_page
+    from costsim.report.incident_sections import incident_page
     from costsim.report.notebook import publish, run_notebook
     from costsim.report.page import Page, Section
     from costsim.report.parameters import check_parameters
     from costsim.report.verdict import ribbon_of, week_card
-    from costsim.report.week_view import WeekView, week_view
+    from costsim.report.week_parts import WeekView, week_view
     from costsim.report.weekly import weekly_report
 
 _HOMES = {
@@ -22,14 +22,14 @@ _HOMES = {
     "Section": "page",
     "check_parameters": "parameters",
     "claim_card": "claim",
-    "incident_page": "incident_page",
+    "incident_page": "incident_sections",
     "publish": "notebook",
     "replay_incident": "incident",
     "ribbon_of": "verdict",
     "run_notebook": "notebook",
-    "WeekView": "week_view",
+    "WeekView": "week_parts",
     "week_card": "verdict",
-    "week_view": "week_view",
+    "week_view": "week_parts",
     "weekly_report": "weekly",
     "within_hours": "claim",
 }

@@ -7,12 +7,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from costsim.errors import SettingError
+from costsim.paths import package_version
 from costsim.records.dataset import read_records
 from costsim.report.notebook import publish, run_notebook
 from costsim.report.page import check_target
-from costsim.report.verdict import ribbon_of, week_card
+from costsim.report.verdict import ribbon_of
+from costsim.report.week_parts import week_view
 from costsim.show.cards import Card
-from costsim.spend.week import iso_week, last_week, period
 
 NOTEBOOK = "20_weekly_report"
 
@@ -62,9 +63,9 @@ def weekly_report(
     if budget_usd is not None and not budget_usd > 0:
         raise SettingError(f"budget must be above 0; got {budget_usd:g}")
     records = read_records(folder)
-    start, days = (iso_week(week), 7) if week else last_week(records)
-    found = period(records, start, days)
-    name = week_name(start, days)
+    view = week_view(records, week=week or "", budget_usd=budget_usd, show_users=show_users)
+    found = view.period
+    name = week_name(found.start, found.days)
     page = check_target(Path(out) / f"weekly-{name}.html")
     parameters = {
         "records_dir": str(Path(folder).resolve()),
@@ -75,13 +76,12 @@ def weekly_report(
     notebook = run_notebook(NOTEBOOK, Path(out) / f"weekly-{name}.ipynb", parameters)
     command = f"costsim report weekly {folder}" + (f" --week {week}" if week else "")
     manifest = records.manifest
-    made = [("made by", command), ("time zone", records.time_zone), ("costsim", _version())]
+    made = [("made by", command), ("time zone", records.time_zone), ("costsim", package_version())]
     if manifest.scenario_hash:
         made.insert(1, ("scenario", f"{manifest.scenario}, hash {manifest.scenario_hash}"))
     ribbon = ribbon_of(records, found)
     publish(notebook, page, ribbon=ribbon, title=f"LLM spend {name}", made=tuple(made))
-    card = week_card(found, budget_usd=budget_usd, show_users=show_users)
-    return WeeklyReport(card, page, notebook)
+    return WeeklyReport(view.card(), page, notebook)
 
 
 def week_name(start: date, days: int) -> str:
@@ -91,9 +91,3 @@ def week_name(start: date, days: int) -> str:
         return f"{year}-W{week:02d}"
     last = start + timedelta(days=days - 1)
     return start.isoformat() if days == 1 else f"{start.isoformat()}-to-{last.isoformat()}"
-
-
-def _version() -> str:
-    from costsim.simulation.run import package_version
-
-    return package_version()

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from costsim.simulation.distributions import Tokens
-    from costsim.simulation.scenario import Feature, Scenario
+    from costsim.simulation.scenario import Scenario
+    from costsim.simulation.settings import Feature
 
     Floats = NDArray[np.float64]
 

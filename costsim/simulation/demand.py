@@ -22,7 +22,7 @@ from costsim.simulation.world import World
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from costsim.simulation.scenario import Feature, Profile
+    from costsim.simulation.settings import Feature, Profile
 
 
 @dataclass(frozen=True)

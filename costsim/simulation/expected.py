@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from costsim.simulation.scenario import Cohort, Feature, Scenario
+    from costsim.simulation.scenario import Scenario
+    from costsim.simulation.settings import Cohort, Feature
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,7 +13,7 @@ from costsim.simulation.streams import stream
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from costsim.simulation.scenario import Population
+    from costsim.simulation.settings import Population
 
 
 @dataclass(frozen=True)

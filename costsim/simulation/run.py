@@ -8,18 +8,19 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from costsim.errors import SettingError
+from costsim.paths import package_version
 from costsim.records.dataset import Records
 from costsim.records.manifest import DataFile, Manifest
 from costsim.records.writer import DatasetWriter
 from costsim.simulation.demand import Calls, Demand
+from costsim.simulation.loading import load_scenario
 from costsim.simulation.recording import Recorder
 from costsim.simulation.result import SimulationResult
-from costsim.simulation.scenario import Scenario, load_scenario
+from costsim.simulation.scenario import Scenario
 from costsim.simulation.world import play
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ def _manifest(scenario: Scenario, seed: int, truth: DataFile | None) -> Manifest
         scenario_hash=scenario.hash,
         seed=seed,
         week=(scenario.focus.start.isoformat(), scenario.focus.days),
+        alarms=_alarms(scenario),
         incidents=tuple(incidents),
         notes=tuple(
             {"at": calendar.to_utc(note.at).isoformat(), "label": note.label}
@@ -173,13 +175,12 @@ def _manifest(scenario: Scenario, seed: int, truth: DataFile | None) -> Manifest
     )
 
 
+def _alarms(scenario: Scenario) -> dict[str, float]:
+    """Alarm settings that the product has in place, for the detectors that run on its records."""
+    layers = scenario.layers
+    found = {"z": layers.alarm_z, "user_share": layers.alarm_user_share} if layers else {}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _midnight(scenario: Scenario) -> datetime:
     return datetime.combine(scenario.calendar.date_of(scenario.days), time())
-
-
-def package_version() -> str:
-    """Version of the installed package; a bare checkout says so."""
-    try:
-        return version("costsim")
-    except PackageNotFoundError:
-        return "0+checkout"

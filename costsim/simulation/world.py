@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import simpy
     from numpy.typing import NDArray
 
-    from costsim.simulation.scenario import Cohort, Feature, Scenario
+    from costsim.simulation.scenario import Scenario
+    from costsim.simulation.settings import Cohort, Feature
 
 NEVER = np.iinfo(np.int64).max
 
@@ -59,7 +60,7 @@ def play(scenario: Scenario, seed: int) -> World:
 
     Examples
     --------
-    >>> from costsim.simulation.scenario import load_scenario
+    >>> from costsim.simulation import load_scenario
     >>> world = play(load_scenario("surprise-40k"), seed=7)
     >>> world.events[0].kind, len(world.members["deep_analysis", "power"].user)
     ('launch', 60)

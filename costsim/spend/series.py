@@ -140,5 +140,6 @@ def _grid(records: Records, cube: pd.DataFrame) -> pd.DatetimeIndex:
     anchor = cube["time"].iloc[0] if len(cube) else pd.Timestamp(span[0])
     low, high = pd.Timestamp(span[0]), pd.Timestamp(span[1])
     first = anchor - -(-(anchor - low) // hour) * hour
-    count = max(int(-(-(high - first) // hour)), 1)
+    last = cube["time"].iloc[-1] if len(cube) else first  # a record may lie on the very end
+    count = max(int(-(-(high - first) // hour)), int((last - first) // hour) + 1)
     return pd.date_range(first, periods=count, freq="h", unit="us")

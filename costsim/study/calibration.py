@@ -9,7 +9,8 @@ that it really has.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,23 +33,29 @@ WATCHES = 4  # watches in a row on one simulated run
 
 @dataclass(frozen=True)
 class FalseAlarms:
-    """First alarms over hours of exposure, as a rate a month (720 hours) with its interval."""
+    """First alarms over hours of exposure, as a rate a month (720 hours) with its interval.
+
+    `clustering` is how many times wider alarms spread over the runs than independent watches
+    would: a run with one very busy user alarms in all of its watches, and that is one piece of
+    news and not four.
+    """
 
     alarms: int
     exposure_hours: int
+    clustering: float = 1.0
 
     @property
     def per_month(self) -> float:
         return float(self.alarms / self.exposure_hours * HOURS_A_MONTH)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Exact Poisson interval (Garwood 1936) of the monthly rate."""
+        """Exact Poisson interval (Garwood 1936) of the monthly rate, on independent alarms."""
         from scipy.stats import chi2
 
-        tail = (1 - level) / 2
-        low = chi2.ppf(tail, 2 * self.alarms) / 2 if self.alarms else 0.0
-        high = chi2.ppf(1 - tail, 2 * self.alarms + 2) / 2
-        scale = HOURS_A_MONTH / self.exposure_hours
+        tail, independent = (1 - level) / 2, self.alarms / self.clustering
+        low = chi2.ppf(tail, 2 * independent) / 2 if self.alarms else 0.0
+        high = chi2.ppf(1 - tail, 2 * independent + 2) / 2
+        scale = HOURS_A_MONTH / self.exposure_hours * self.clustering
         return float(low * scale), float(high * scale)
 
 
@@ -88,7 +95,23 @@ class Quiet:
 
     def false_alarms(self, detector: SeriesDetector) -> FalseAlarms:
         """First alarms of all watches at the detector's own threshold."""
-        return _count(self.watches(detector), np.array([detector.threshold]))[0]
+        watches, threshold = self.watches(detector), np.array([detector.threshold])
+        found = _count(watches, threshold)[0]
+        raised = np.array([first_crossings(paths, threshold)[:, 0] >= 0 for paths in watches])
+        return replace(found, clustering=_clustering(raised))
+
+
+def _clustering(raised: NDArray[np.bool_]) -> float:
+    """Variance of the runs' numbers of alarms over that of independent watches, at least 1.
+
+    `raised` has shape ``(watches, runs)``.
+    """
+    watches, runs = raised.shape
+    share = raised.mean()
+    independent = watches * share * (1 - share)
+    if runs < 2 or not independent:
+        return 1.0
+    return max(1.0, float(raised.sum(axis=0).var(ddof=1) / independent))
 
 
 def _count(watches: list[Floats], thresholds: Floats) -> list[FalseAlarms]:
@@ -130,6 +153,26 @@ def training_days(scenario: Scenario) -> int:
     return days
 
 
+def checked_rate(false_alarms_per_month: float, months: float) -> None:
+    """Check that some months of ordinary life can show a rate of false alarms.
+
+    Raises
+    ------
+    SettingError
+        They cannot, or it is no rate.
+    """
+    if not 0 < false_alarms_per_month < inf:
+        raise SettingError(
+            f"false_alarms_per_month must be above 0 and finite; got {false_alarms_per_month!r}"
+        )
+    if months * false_alarms_per_month < 10:
+        raise SettingError(
+            f"calibration needs at least 10 expected false alarms; {months:.0f} months at "
+            f"{false_alarms_per_month:g} a month give {months * false_alarms_per_month:.1f}: "
+            "use more runs or a higher rate"
+        )
+
+
 def calibrate(
     detector: SeriesDetector, quiet: Quiet, false_alarms_per_month: float
 ) -> SeriesDetector:
@@ -149,19 +192,10 @@ def calibrate(
     SettingError
         A rate that is not positive, or one that the runs are too short to show.
     """
-    if not false_alarms_per_month > 0:
-        raise SettingError(
-            f"false_alarms_per_month must be above 0; got {false_alarms_per_month!r}"
-        )
-    if quiet.months * false_alarms_per_month < 10:
-        raise SettingError(
-            f"calibration needs at least 10 expected false alarms; {quiet.months:.0f} months at "
-            f"{false_alarms_per_month:g} a month give {quiet.months * false_alarms_per_month:.1f}: "
-            "use more runs or a higher rate"
-        )
+    checked_rate(false_alarms_per_month, quiet.months)
     watches = quiet.watches(detector)
     finite = np.concatenate([paths[np.isfinite(paths)] for paths in watches])
-    low, high = float(np.quantile(finite, 0.5)), float(finite.max()) + 1e-9
+    low, high = float(finite.min()), float(finite.max()) + 1e-9
     for _ in range(2):
         grid = np.linspace(low, high, 512)
         rates = np.array([found.per_month for found in _count(watches, grid)])

@@ -12,10 +12,14 @@ from costsim.detect import SeriesDetector, standard_detectors
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
 from costsim.simulation.calendar import HOUR_US
-from costsim.simulation.scenario import load_scenario
+from costsim.simulation.loading import load_scenario
 from costsim.study.calibration import (
+    HOURS_A_MONTH,
+    WATCH_DAYS,
+    WATCHES,
     FalseAlarms,
     calibrate,
+    checked_rate,
     quiet_runs,
     training_days,
 )
@@ -149,6 +153,7 @@ def compare_detectors(
         ("replicates", replicates, 10),
         ("calibration_runs", calibration_runs, 1),
         ("lag_hours", lag_hours, 0),
+        ("seed", seed, 0),
     ):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise SettingError(f"{name} must be an integer of at least {low}; got {value!r}")
@@ -158,6 +163,11 @@ def compare_detectors(
         if detectors is not None
         else standard_detectors(scenario.monthly_budget_usd)
     )
+    checked_rate(
+        false_alarms_per_month, calibration_runs * WATCHES * WATCH_DAYS * 24 / HOURS_A_MONTH
+    )
+    if not detectors:
+        raise SettingError("detectors must not be empty")
     if len({d.name for d in detectors}) < len(detectors):
         raise SettingError(
             f"detectors must have different names; got {[d.name for d in detectors]}"

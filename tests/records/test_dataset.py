@@ -183,7 +183,7 @@ def test_what_is_no_time_is_refused(records, bound):
 def test_an_empty_range_and_an_unknown_zone_are_refused(records):
     with pytest.raises(SettingError, match="start must lie before end"):
         records.between("2024-03-10", "2024-03-10")
-    with pytest.raises(SettingError, match="IANA name .* got 'Mars/Base'"):
+    with pytest.raises(SettingError, match=r"IANA name .* got 'Mars/Base'"):
         records.in_zone("Mars/Base")
 
 

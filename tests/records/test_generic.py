@@ -95,6 +95,11 @@ def test_without_a_map_the_error_says_what_to_do(tmp_path: Path) -> None:
         assert part in str(caught.value)
 
 
+def test_a_known_format_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="it looks like 'litellm'"):
+        import_records("generic", FIXTURES / "litellm.csv", tmp_path / "out")
+
+
 def test_the_records_own_names_just_work(tmp_path: Path) -> None:
     log = write(
         tmp_path,
@@ -271,6 +276,8 @@ def test_bytes_that_are_no_utf8_cost_their_row_only(tmp_path: Path) -> None:
 def test_a_hopeless_file_is_given_up_early(tmp_path: Path) -> None:
     rows = "".join(f"2024-08-09T08:00:00Z,many,{n}\n" for n in range(2000))
     log = write(tmp_path, "timestamp,input_tokens,output_tokens\n" + rows)
-    with pytest.raises(DataError, match="none of the first 2,000 rows can be kept; log.csv line 2"):
+    with pytest.raises(
+        DataError, match=r"none of the first 2,000 rows can be kept; log\.csv line 2"
+    ):
         import_records("generic", log, tmp_path / "out")
     assert not (tmp_path / "out").exists()

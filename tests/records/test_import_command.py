@@ -45,7 +45,10 @@ def test_json_is_all_that_is_printed(tmp_path: Path) -> None:
 
 
 def test_maps_and_several_sources(tmp_path: Path) -> None:
-    given = "call_id=id,timestamp=when,model=deployment,input_tokens=prompt_toks,output_tokens=answer_toks"
+    given = (
+        "call_id=id,timestamp=when,model=deployment,input_tokens=prompt_toks,"
+        "output_tokens=answer_toks"
+    )
     code, out, _ = run("generic", FIXTURES / "generic.csv", FIXTURES / "generic.csv", "--out",
                        tmp_path / "o", "--map", given, "--json")  # fmt: skip
     assert code == 0

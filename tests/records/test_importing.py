@@ -64,7 +64,7 @@ def test_the_same_id_with_other_content_is_refused(tmp_path: Path) -> None:
     ]
     before = contents(out)
     third = log(tmp_path, "c.csv", line("1", tokens=12), line("9"))
-    with pytest.raises(ImportRejected, match="c.csv line 2: call_id must be of one call"):
+    with pytest.raises(ImportRejected, match=r"c\.csv line 2: call_id must be of one call"):
         import_records("generic", third, out, strict=True)
     assert contents(out) == before
 
@@ -247,7 +247,7 @@ def test_a_failure_while_committing_leaves_no_trace(
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("x")
-    with pytest.raises(DatasetError, match="holds 'thesis.tex'"):
+    with pytest.raises(DatasetError, match=r"holds 'thesis\.tex'"):
         import_records("generic", log(tmp_path, "a.csv", line("1")), tmp_path / "out")
 
 
@@ -260,6 +260,8 @@ def test_progress_counts_every_row(tmp_path: Path) -> None:
 
 def test_all_rows_refused_is_an_error(tmp_path: Path) -> None:
     source = log(tmp_path, "a.csv", "1,yesterday,gpt-4o,ann,1,1\n")
-    with pytest.raises(DataError, match="none of the 1 rows can be kept; a.csv line 2: timestamp"):
+    with pytest.raises(
+        DataError, match=r"none of the 1 rows can be kept; a\.csv line 2: timestamp"
+    ):
         import_records("generic", source, tmp_path / "out")
     assert not (tmp_path / "out").exists()

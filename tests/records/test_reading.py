@@ -18,7 +18,9 @@ from costsim.records.importers.reading.sources import SourceFile, inspect
 
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r\ufeff"), max_size=8)
 tables = st.lists(st.lists(cells, min_size=1, max_size=4), max_size=12)
-_many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+_many = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
+)
 
 
 def opened(path: Path) -> tuple[SourceFile, Rows]:

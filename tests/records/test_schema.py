@@ -25,7 +25,7 @@ from costsim.records.schema import (
 )
 
 # Names of record version 1, written down from the design and not from the code.
-DESIGN = """
+NAMES = """
 call_id timestamp model feature_name user_id session_id input_tokens output_tokens total_tokens
 latency_ms temperature max_tokens prompt_hash finish_reason cache_hit error cache_read_tokens
 cache_write_tokens cache_write_1h_tokens reasoning_tokens audio_input_tokens audio_output_tokens
@@ -33,7 +33,8 @@ tenant_id environment user_tier team tags provider response_model operation serv
 retry_of provider_request_id trace_id status denied_scope denied_window downgraded_from price_book
 priced_at usage_source reserved_at ingested_at time_to_first_token_ms source input_cost_nano
 output_cost_nano total_cost_nano other_cost_nano billed_cost_nano
-""".split()
+"""
+DESIGN = NAMES.split()
 TIMES = pd.to_datetime(["2024-08-09", "2024-08-10", "2024-08-11"], utc=True)
 
 
@@ -162,7 +163,7 @@ def test_all_failures_are_listed_at_once_five_of_them_in_words():
     text = str(caught.value)
     for word in ("call_id", "status", "input_tokens", "output_tokens", "latency_ms"):
         assert word in text
-    with pytest.raises(DataError, match="; and 2 more$"):
+    with pytest.raises(DataError, match=r"; and 2 more$"):
         check_frame(bad.assign(max_tokens=-1, nonsense=0))
 
 

@@ -43,6 +43,12 @@ def committed(folder, start=0, count=3, manifest=SIMULATED, **settings):
         writer.commit(manifest, [writer.write(rows(start, count), f"part{start}")])
 
 
+def fails_halfway(folder):
+    with DatasetWriter(folder) as writer:
+        writer.write(rows(50, 5), "new")
+        raise RuntimeError("halfway")
+
+
 def test_nothing_is_visible_before_the_commit_and_all_of_it_after(tmp_path):
     folder = tmp_path / "run"
     with DatasetWriter(folder) as writer:
@@ -87,22 +93,20 @@ def test_an_error_in_between_leaves_what_was_committed(tmp_path):
     folder = tmp_path / "run"
     committed(folder)
     before = everything(folder)
-    with pytest.raises(RuntimeError, match="halfway"), DatasetWriter(folder) as writer:
-        writer.write(rows(50, 5), "new")
-        raise RuntimeError("halfway")
+    with pytest.raises(RuntimeError, match="halfway"):
+        fails_halfway(folder)
     assert everything(folder) == before
     assert ids(folder) == ["c0", "c1", "c2"]
 
 
 def test_an_error_before_the_first_commit_leaves_no_folder(tmp_path):
     folder = tmp_path / "run"
-    with pytest.raises(RuntimeError), DatasetWriter(folder) as writer:
-        writer.write(rows(0, 5), "new")
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="halfway"):
+        fails_halfway(folder)
     assert not folder.exists()
     folder.mkdir()
-    with pytest.raises(RuntimeError), DatasetWriter(folder):
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="halfway"):
+        fails_halfway(folder)
     assert everything(folder) == []  # the folder was there before
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import combinations
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.text import Text
 
 from costsim.show import figures
 from costsim.show.cards import Ribbon
@@ -134,6 +137,43 @@ def lorenz() -> pd.DataFrame:
     )
 
 
+def same_hours() -> pd.DataFrame:
+    """Seven detectors that speak at three times."""
+    lags = [1.0, 2.0, 2.0, 1.0, 3.0, 3.0, 3.0]
+    return first_alarms(lags).iloc[:7]
+
+
+def days_of_month(spent: float, days: int, *, hot: bool = True) -> pd.DataFrame:
+    """Whole local days of August; ``hot`` ends steeply, otherwise at an even pace."""
+    ends = pd.date_range("2024-08-02", periods=days, tz=ZONE) - pd.Timedelta(seconds=1)
+    each = np.ones(days)
+    each[-4:] *= 8 if hot else 1
+    total = spent * each.cumsum() / each.sum()
+    return pd.DataFrame({"time": ends.tz_convert("UTC"), "cumulative_usd": total})
+
+
+def runs(count: int = 40, *, far: float = 2.2) -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    rows = []
+    for i, name in enumerate(DETECTORS):
+        early = rng.random(count) < i / 15
+        missed = ~early & (rng.random(count) < (i - 3) / 8)
+        usd = 60 * far**i * np.exp(rng.normal(0, 0.3, count))
+        usd = np.where(missed, 60 * far**7, usd)
+        rows.append(pd.DataFrame({"burned_usd": usd, "early": early, "missed": missed}))
+        rows[-1] = rows[-1].assign(detector=name, foil=name == "naive_z_score")
+    return pd.concat(rows, ignore_index=True)
+
+
+def single_calls(count: int = 400, *, apart: float = 3.3, seed: int = 2) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    parts = [
+        pd.DataFrame({"feature_name": name, "usd": 2.4 / apart**i * rng.lognormal(0, 0.8, count)})
+        for i, name in enumerate(FEATURES)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
 INCIDENT = (
     datetime(2024, 8, 12, 11, tzinfo=UTC),
     datetime(2024, 8, 16, 4, tzinfo=UTC),
@@ -159,11 +199,22 @@ DRAWINGS: dict[str, Callable[..., Any]] = {
     "burn_clock_late": partial(
         figures.burn_clock, burned(), first_alarms([1, 1, 1, 24, 30, 60, 70]), MAIL
     ),
+    "burn_clock_same_hours": partial(
+        figures.burn_clock, burned(), same_hours(), MAIL, time_zone=ZONE
+    ),
+    "burned_runs": partial(figures.burned_runs, runs()),
+    "burned_runs_close": partial(figures.burned_runs, runs(far=1.15)),
+    "cost_distribution": partial(figures.cost_distribution, single_calls()),
+    "cost_distribution_alike": partial(figures.cost_distribution, single_calls(apart=1.0)),
     "detector_comparison": partial(figures.detector_comparison, comparison()),
     "breakdown": partial(figures.breakdown, parts(), highlight="deep_analysis"),
     "month_to_date": partial(
         figures.month_to_date, month(), 55_000.0, (71_000.0, 76_000.0, 83_000.0), time_zone=ZONE
     ),
+    "month_near_budget": partial(
+        figures.month_to_date, days_of_month(52_365.0, 15), 55_000.0, time_zone=ZONE
+    ),
+    "hourly_two": partial(figures.hourly_spend, hourly(2 / 24), time_zone="UTC"),
     "decomposition": partial(figures.decomposition, components(), time_zone=ZONE),
     "autocorrelation": partial(figures.autocorrelation, correlation()),
     "cost_per_call": partial(figures.cost_per_call, calls()),
@@ -185,6 +236,66 @@ def frames() -> SimpleNamespace:
         parts=parts,
         first_alarms=first_alarms,
         comparison=comparison,
+        same_hours=same_hours,
+        days_of_month=days_of_month,
+        runs=runs,
+        single_calls=single_calls,
         drawings=DRAWINGS,
         ribbon=RIBBON,
+    )
+
+
+def texts(ax: Axes) -> Iterator[tuple[Text, Any]]:
+    """Every text that is really drawn, with its extent in pixels."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
+    drawn_axes = [one for one in figure.findobj(Axes) if one.get_visible()]
+    seen: list[Text] = []
+    for one in drawn_axes:
+        seen += one.texts
+        if one.axison:
+            for axis in (one.xaxis, one.yaxis):
+                low, high = sorted(axis.get_view_interval())
+                seen.append(axis.label)
+                for tick in axis.get_major_ticks() + axis.get_minor_ticks():
+                    if low <= tick.get_loc() <= high:
+                        seen.append(tick.label1)
+    for text in seen:
+        if text.get_visible() and text.get_text().strip():
+            yield text, text.get_window_extent()
+
+
+def assert_apart_and_inside(ax: Axes) -> None:
+    """No text lies on another or leaves the figure."""
+    found = list(texts(ax))
+    assert len(found) > 5
+    for (one, here), (other, there) in combinations(found, 2):
+        wide = min(here.x1, there.x1) - max(here.x0, there.x0)
+        tall = min(here.y1, there.y1) - max(here.y0, there.y0)
+        # Extents hold the line's ascent and descent: two pixels of them may touch.
+        assert wide <= 1 or tall <= 2, f"{one.get_text()!r} lies on {other.get_text()!r}"
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    for text, box in found:
+        least, most = min(box.x0, box.y0), (box.x1 - figure.bbox.x1, box.y1 - figure.bbox.y1)
+        assert least >= -1, text.get_text()
+        assert max(most) <= 1, text.get_text()
+
+
+def crossed(text: Text, lines: list[Any]) -> list[Any]:
+    """Those of the lines that go through the text, by matplotlib's own geometry of paths."""
+    box = text.get_window_extent()
+    return [
+        line
+        for line in lines
+        if line.get_transform().transform_path(line.get_path()).intersects_bbox(box, filled=False)
+    ]
+
+
+@pytest.fixture(scope="session")
+def look() -> SimpleNamespace:
+    """What can be checked of any drawing."""
+    return SimpleNamespace(
+        texts=texts, assert_apart_and_inside=assert_apart_and_inside, crossed=crossed
     )

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import combinations
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.text import Text
 
 from costsim.errors import DataError, SettingError
 from costsim.show import figures
@@ -21,7 +18,8 @@ from costsim.show.cards import Ribbon
 WIDTHS = (9.0, 3.75)
 DOLLARS_UP = {
     "hourly_spend", "hourly_total", "hourly_half_day", "hourly_months", "daily_spend",
-    "burn_clock", "burn_clock_late", "month_to_date",
+    "burn_clock", "burn_clock_late", "burn_clock_same_hours", "month_to_date",
+    "month_near_budget", "hourly_two",
 }  # fmt: skip
 
 
@@ -42,49 +40,15 @@ def drawn(frames: SimpleNamespace) -> dict[tuple[str, float], Axes]:
     return result
 
 
-def texts(ax: Axes) -> Iterator[tuple[Text, Any]]:
-    """Every text that is really drawn, with its extent in pixels."""
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    figure.draw_without_rendering()
-    drawn_axes = [one for one in figure.findobj(Axes) if one.get_visible()]
-    seen: list[Text] = []
-    for one in drawn_axes:
-        seen += one.texts
-        if one.axison:
-            for axis in (one.xaxis, one.yaxis):
-                low, high = sorted(axis.get_view_interval())
-                seen.append(axis.label)
-                for tick in axis.get_major_ticks() + axis.get_minor_ticks():
-                    if low <= tick.get_loc() <= high:
-                        seen.append(tick.label1)
-    for text in seen:
-        if text.get_visible() and text.get_text().strip():
-            yield text, text.get_window_extent()
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_text_lies_on_another_or_leaves_the_figure(
-    drawn: dict[tuple[str, float], Axes], name: str, width: float
+    look: SimpleNamespace, drawn: dict[tuple[str, float], Axes], name: str, width: float
 ) -> None:
-    ax = drawn[name, width]
-    found = list(texts(ax))
-    assert len(found) > 5
-    for (one, here), (other, there) in combinations(found, 2):
-        wide = min(here.x1, there.x1) - max(here.x0, there.x0)
-        tall = min(here.y1, there.y1) - max(here.y0, there.y0)
-        # Extents hold the line's ascent and descent: two pixels of them may touch.
-        assert wide <= 1 or tall <= 2, f"{one.get_text()!r} lies on {other.get_text()!r}"
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    for text, box in found:
-        least, most = min(box.x0, box.y0), (box.x1 - figure.bbox.x1, box.y1 - figure.bbox.y1)
-        assert least >= -1, text.get_text()
-        assert max(most) <= 1, text.get_text()
+    look.assert_apart_and_inside(drawn[name, width])
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("clock", ["burn_clock", "burn_clock_late", "month_to_date"])
+@pytest.mark.parametrize("clock", ["burn_clock", "burn_clock_late", "burn_clock_same_hours"])
 def test_flags_keep_clear_of_stems_and_of_the_curve(
     drawn: dict[tuple[str, float], Axes], clock: str, width: float
 ) -> None:
@@ -165,7 +129,10 @@ def test_drawn_inside_given_axes_without_touching_pyplot(
     assert dict(mpl.rcParams) == before
 
 
-@pytest.mark.parametrize("one_of", ["hourly_spend", "burn_clock", "detector_comparison"])
+@pytest.mark.parametrize(
+    "one_of",
+    ["hourly_spend", "burn_clock", "detector_comparison", "burned_runs", "cost_distribution"],
+)
 def test_equal_frames_give_equal_bytes(frames: SimpleNamespace, one_of: str) -> None:
     one, other = (frames.drawings[one_of]().get_figure(root=True) for _ in range(2))
     assert figures.svg(one) == figures.svg(other)
@@ -232,6 +199,8 @@ def test_hours_without_rows_stay_open() -> None:
         (figures.decomposition, ["time", "observed", "trend", "seasonal", "residual"]),
         (figures.cost_per_call, ["feature_name", "usd_low", "usd_p50", "usd_p95", "usd_max"]),
         (figures.detector_comparison, [*COMPARED]),
+        (figures.burned_runs, ["detector", "burned_usd", "early", "missed"]),
+        (figures.cost_distribution, ["feature_name", "usd"]),
         (lambda f: figures.burn_clock(f, NO_ALARMS), ["time", "burned_usd"]),
         (lambda f: figures.month_to_date(f, 10.0), ["time", "cumulative_usd"]),
     ],
@@ -243,6 +212,34 @@ def test_empty_frames_say_so_and_missing_columns_are_named(
     assert "no data in this period" in figures.alt_text(ax)
     with pytest.raises(DataError, match=f"'{columns[-1]}' missing|'{columns[0]}'"):
         draw(pd.DataFrame({"other": [1]}))
+
+
+def test_two_hours_are_drawn_as_two_hours() -> None:
+    """A trace of one hour that begins at a quarter past lies in two hours of the clock."""
+    time = pd.to_datetime(["2023-11-16T18:00Z", "2023-11-16T19:00Z"])
+    ax = figures.hourly_spend(pd.DataFrame({"time": time, "usd": [210.3, 77.2]}))
+    assert ax.get_ylabel() == "US$ per hour"
+    low, high = ax.get_xlim()
+    assert (high - low) * 24 == pytest.approx(2)
+    assert [label.get_text().split("\n")[0] for label in ax.get_xticklabels()] == [
+        "18:00", "19:00", "20:00",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["object", "str", "category"])
+@pytest.mark.parametrize("nothing", [None, float("nan"), pd.NA])
+def test_calls_without_a_feature_are_a_layer_of_their_own(kind: str, nothing: object) -> None:
+    time = pd.to_datetime(["2023-11-16T18:00Z"] * 3 + ["2023-11-16T19:00Z"])
+    names = pd.Series(["chat", nothing, "code", nothing], dtype="object").astype(kind)
+    frame = pd.DataFrame({"time": time, "feature_name": names, "usd": [1.0, 2.0, 4.0, 8.0]})
+    ax = figures.hourly_spend(frame, by="feature_name")
+    assert "(no feature) $10.00" in figures.alt_text(ax)
+    assert "$15.00 in all" in figures.alt_text(ax)
+    daily = frame.assign(date="2023-11-16")
+    shown = [text.get_text() for text in figures.daily_spend(daily).texts]
+    assert "(no feature)  $10.00" in shown
+    by_user = frame.rename(columns={"feature_name": "user_id"})
+    assert "(no user) $10.00" in figures.alt_text(figures.hourly_spend(by_user, by="user_id"))
 
 
 @pytest.mark.parametrize("usd", [0.0, 0.004, 3e9])

@@ -206,9 +206,7 @@ def test_the_multipass_week_fits_the_context_and_costs_the_same(surprise):
 def test_a_request_of_several_passes_is_as_many_records_of_one_session():
     scenario = load_scenario("surprise-40k-multipass")
     demand = Demand(play(scenario, 3), 3)
-    calls = next(
-        c for c in demand.day(32, only=["deep_analysis"]) if c.cohort == "scripted"
-    )
+    calls = next(c for c in demand.day(32, only=["deep_analysis"]) if c.cohort == "scripted")
     assert np.bincount(calls.session).tolist() == [5] * (len(calls) // 5)
     assert len(set(calls.user)) == 1
     gaps = np.diff(calls.time_us.reshape(-1, 5), axis=1)

@@ -27,9 +27,7 @@ ZONES = [
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.dates(date(2016, 1, 1), date(2030, 1, 1)), st.integers(1, 40), st.sampled_from(ZONES)
-)
+@given(st.dates(date(2016, 1, 1), date(2030, 1, 1)), st.integers(1, 40), st.sampled_from(ZONES))
 def test_every_hour_has_its_local_day_and_hour_of_week(start, days, name):
     calendar = Calendar(start, days, name)
     zone = ZoneInfo(name)

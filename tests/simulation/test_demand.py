@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, geom
 
+from costsim.errors import SettingError
 from costsim.simulation.calendar import HOUR_US
 from costsim.simulation.demand import Demand
 from costsim.simulation.world import play
@@ -82,7 +83,9 @@ def test_the_profile_follows_local_clocks(small, zone, start, hours):
         np.concatenate([c.time_us for c in calls]) // HOUR_US, minlength=48 + hours
     )
     assert len(by_hour) == 48 + hours
-    local = [(origin + timedelta(hours=h)).astimezone(ZoneInfo(zone)).hour for h in range(len(by_hour))]
+    local = [
+        (origin + timedelta(hours=h)).astimezone(ZoneInfo(zone)).hour for h in range(len(by_hour))
+    ]
     wanted = 200_000 / 7 * office[local] / office.sum()
     assert (by_hour[wanted == 0] == 0).all()
     plausible(by_hour[wanted > 0], wanted[wanted > 0])
@@ -225,9 +228,10 @@ def test_ordinary_calls_are_the_same_without_launches(surprise):
     kept = [c for c in one.day(31) if c.feature != "deep_analysis"]
     for with_it, without in zip(kept, two.day(31), strict=True):
         same(with_it, without)
-    with pytest.raises(Exception, match="no feature without a launch"):
-        only = {"deep_analysis": surprise.features["deep_analysis"]}
-        surprise.model_copy(update={"features": only}).without_launches()
+    only = {"deep_analysis": surprise.features["deep_analysis"]}
+    bare = surprise.model_copy(update={"features": only})
+    with pytest.raises(SettingError, match="no feature without a launch"):
+        bare.without_launches()
 
 
 def test_a_day_s_calls_depend_on_neither_other_days_nor_the_length_of_the_run(small):

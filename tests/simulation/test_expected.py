@@ -18,7 +18,7 @@ def sums(scenario, seed):
     """Calls and dollars by (day, cohort) of `chat`, drawn."""
     demand = Demand(play(scenario, seed), seed)
     recorder = Recorder(demand)
-    cohorts = {"traffic": 0} | {name: 0 for name in scenario.features["chat"].cohorts}
+    cohorts = ["traffic", *scenario.features["chat"].cohorts]
     found = {(day, cohort): (0, 0.0) for day in range(scenario.days) for cohort in cohorts}
     for day in range(scenario.days):
         for calls in demand.day(day, only=["chat"]):

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import chi2
 
 from costsim.simulation.population import Users, alias_table
-from costsim.simulation.scenario import Population
+from costsim.simulation.settings import Population
 
 
 def represented(accept, other):

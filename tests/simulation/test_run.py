@@ -23,9 +23,7 @@ LONG_SESSIONS = {"mean_calls": 6, "think_seconds": 9_000}  # 15 hours: some last
 
 def digests(folder):
     files = sorted(p for p in Path(folder).rglob("*") if p.is_file())
-    return {
-        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files
-    }
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 @pytest.mark.parametrize("sessions", [{"mean_calls": 3}, LONG_SESSIONS])

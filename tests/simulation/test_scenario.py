@@ -130,9 +130,7 @@ def test_what_has_no_safe_default_is_required(small_data, key):
         ),
     ],
 )
-def test_a_wrong_key_is_named_with_what_was_got_and_what_is_allowed(
-    small_data, path, value, words
-):
+def test_a_wrong_key_is_named_with_what_was_got_and_what_is_allowed(small_data, path, value, words):
     text = message(small_data, **{path: value})
     for word in words:
         assert word in text
@@ -149,13 +147,13 @@ def test_several_errors_are_said_at_once(small_data):
 def test_names_and_paths(tmp_path):
     with pytest.raises(UnknownNameError, match="did you mean 'surprise-40k'"):
         load_scenario("suprise-40k")
-    with pytest.raises(SettingError, match="scenario file does not exist: .*mine.toml"):
+    with pytest.raises(SettingError, match=r"scenario file does not exist: .*mine.toml"):
         load_scenario(tmp_path / "mine.toml")
     (tmp_path / "mine.toml").write_text("name = mine\n")
-    with pytest.raises(SettingError, match="mine.toml is not valid TOML: .*line 1"):
+    with pytest.raises(SettingError, match=r"mine.toml is not valid TOML: .*line 1"):
         load_scenario(tmp_path / "mine.toml")
     (tmp_path / "mine.toml").write_bytes(b"name = '\xff'")
-    with pytest.raises(SettingError, match="mine.toml is not valid TOML"):
+    with pytest.raises(SettingError, match=r"mine.toml is not valid TOML"):
         load_scenario(tmp_path / "mine.toml")
 
 

@@ -109,5 +109,5 @@ def test_the_caller_s_frame_is_left_alone(rows):
 
 
 def test_other_keys_are_refused_by_name(records):
-    with pytest.raises(UnknownNameError, match="by must be one of 'tier', .* got 'usr'"):
+    with pytest.raises(UnknownNameError, match=r"by must be one of 'tier', .* got 'usr'"):
         spend.breakdown(records, "usr")

@@ -6,10 +6,12 @@ the axes, which show themselves in a notebook. Nothing here knows who made the f
 
 from costsim.show.figures.burn import burn_clock
 from costsim.show.figures.detectors import detector_comparison
+from costsim.show.figures.distribution import cost_distribution
 from costsim.show.figures.header import alt_text
 from costsim.show.figures.month import month_to_date
 from costsim.show.figures.parts import breakdown, concentration, cost_per_call
 from costsim.show.figures.picture import png, svg
+from costsim.show.figures.runs import burned_runs
 from costsim.show.figures.series import autocorrelation, decomposition
 from costsim.show.figures.spend import daily_spend, hourly_spend
 from costsim.show.figures.style import page_width
@@ -19,7 +21,9 @@ __all__ = [
     "autocorrelation",
     "breakdown",
     "burn_clock",
+    "burned_runs",
     "concentration",
+    "cost_distribution",
     "cost_per_call",
     "daily_spend",
     "decomposition",

@@ -114,15 +114,12 @@ def burn_clock(
         axis_name += f"; green: the first {hours(promise_hours)}".replace(" h", "\u00a0h")
     ax.set_xlabel(wrapped(axis_name, width_pt(ax, whole=True) - 50, SMALL_PT))
 
-    points, told = [], []
+    points, told = _alarm_flags(known, fired, low, high), []
     for name, when, lag, usd_then in zip(
         known["detector"], known["time"], fired, known["burned_usd"], strict=True
     ):
-        if lag < 0:
-            continue
-        said = f"{drawable(name)}\n{hours(float(lag))}, {usd(usd_then)}"
-        points.append(Flag(min(max(float(lag), low), high), max(float(usd_then), 0.0), said))
-        told.append(f"{plain(name, 40)} {weekday_time(when, time_zone)} after {usd(usd_then)}")
+        if lag >= 0:
+            told.append(f"{plain(name, 40)} {weekday_time(when, time_zone)} after {usd(usd_then)}")
     if mail is not None:
         lag = (day_number(mail[0]) - start) * 24
         then = float(np.interp(lag, clock, curve))
@@ -151,6 +148,23 @@ def _fine(
     x = np.unique(np.concatenate([np.geomspace(low, high, 300), clock[clock >= low]]))
     x = x[x <= high]
     return x, np.interp(x, clock, curve)
+
+
+def _alarm_flags(known: DataFrame, fired: NDArray[float64], low: float, high: float) -> list[Flag]:
+    """One flag for all detectors that spoke at the same time: a name a line, then when and what."""
+    together: dict[tuple[float, str], list[str]] = {}
+    heights: dict[tuple[float, str], float] = {}
+    for name, lag, usd_then in zip(
+        known["detector"], fired.tolist(), known["burned_usd"], strict=True
+    ):
+        if lag >= 0:
+            same = (lag, f"{hours(lag)}, {usd(usd_then)}")
+            together.setdefault(same, []).append(drawable(name))
+            heights[same] = max(float(usd_then), 0.0)
+    return [
+        Flag(min(max(same[0], low), high), heights[same], "\n".join([*names, same[1]]))
+        for same, names in together.items()
+    ]
 
 
 def _notes(

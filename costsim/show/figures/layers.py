@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from costsim.show.figures.style import ALERT, BLUE, OTHER, SERIES, drawable
 from costsim.show.formats import UNKNOWN, is_unknown, usd
+from costsim.show.text import plain
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -27,6 +28,17 @@ class Layer:
         return f"{self.name}  {usd(self.total)}"
 
 
+def subject(column: str) -> str:
+    """What a column tells of, in words.
+
+    Examples
+    --------
+    >>> subject("feature_name"), subject("user_id"), subject("user_tier")
+    ('feature', 'user', 'user tier')
+    """
+    return plain(column).removesuffix("_name").removesuffix("_id").replace("_", " ")
+
+
 def layers(
     frame: DataFrame, along: str, by: str, *, highlight: str | None = None, most: int = 5
 ) -> list[Layer]:
@@ -36,13 +48,14 @@ def layers(
     ----------
     frame : DataFrame
         Columns ``along``, ``by`` and ``usd``. A bin where one part has dollars and another has no
-        row counts as 0 for the latter; a missing part is drawn as its own layer.
+        row counts as 0 for the latter; rows without a part are the layer "(no feature)".
     highlight : str, optional
         Name that keeps its own layer and the colour of alarm.
     most : int
         Layers of their own, at most 5; the rest is one.
     """
-    named = frame[by].map(lambda v: "(none)" if is_unknown(v) else str(v))
+    none = f"(no {subject(by)})"
+    named = frame[by].map(lambda v: none if is_unknown(v) else str(v))
     table = (
         frame.assign(_part=named)
         .pivot_table(index=along, columns="_part", values="usd", aggfunc="sum", observed=True)

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from costsim.show.cards import Ribbon
-from costsim.show.figures.flags import Flag, flags
+from costsim.show.figures.beside import beside
+from costsim.show.figures.flags import Flag
 from costsim.show.figures.header import finish, nothing, unit
 from costsim.show.figures.labels import spread
 from costsim.show.figures.style import (
     ALERT,
+    BLUE,
     FAINT,
     INK,
     SMALL_PT,
@@ -76,10 +78,12 @@ def month_to_date(
     first = datetime(now.year, now.month, 1, tzinfo=there)
     after = datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=there)
     low, high = day_number(first), day_number(after)
-    ax.fill_between(x, 0, y, color="#0072b2", alpha=0.15, linewidth=0)
-    ax.plot(x, y, color="#0072b2", linewidth=2)
+    ax.fill_between(x, 0, y, color=BLUE, alpha=0.15, linewidth=0)
+    ax.plot(x, y, color=BLUE, linewidth=2)
     ax.plot([low, high], [0, budget_usd], color=FAINT, linewidth=1, linestyle=(0, (2, 2)))
     ax.plot([low, high], [budget_usd] * 2, color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
+    drawn = [np.column_stack([x, y])]
+    drawn += [np.array([[low, start], [high, budget_usd]]) for start in (0.0, budget_usd)]
     spent = float(y[-1])
     told = f"Spent by {day(now)}: {usd(spent)}, of a budget of {usd(budget_usd)} for the month."
     marks = [(budget_usd, f"budget {usd(budget_usd)}", INK, False)]
@@ -92,17 +96,19 @@ def month_to_date(
             [x[-1], high], [spent, least], [spent, most], color=colour, alpha=0.15, linewidth=0
         )
         ax.plot([x[-1], high], [spent, middle], color=colour, linewidth=1.6, linestyle=(0, (5, 2)))
+        drawn += [np.array([[x[-1], spent], [high, end]]) for end in projection]
         marks.append((middle, f"month-end {usd(middle)}", colour, True))
         told += f" Projected month-end {usd(middle)}, between {usd(least)} and {usd(most)}."
         top = max(top, most)
-    dollar_axis(ax, top, room=1.1)
+    # Where the spend ends near the top, its label may have to stand above the budget.
+    dollar_axis(ax, top, room=1.2 if spent > 0.84 * top else 1.1)
     time_axis(ax, low, high, time_zone)
-    ax.plot([x[-1]], [spent], "o", color="#0072b2", markersize=6, clip_on=False, zorder=4)
+    ax.plot([x[-1]], [spent], "o", color=BLUE, markersize=6, clip_on=False, zorder=4)
     _end_labels(ax, marks, projection)
     unit(ax, "US$ since the first of the month")
     finish(ax, title, told, ribbon, below="dotted: the budget at an even pace")
     sofar = Flag(float(x[-1]), spent, f"{usd(spent)}\nby {day(now)}", "#00527f", bold=True)
-    flags(ax, [sofar], np.column_stack([x, y]), lines=[budget_usd])
+    beside(ax, sofar, drawn)
     return ax
 
 

@@ -166,7 +166,7 @@ def cost_per_call(
         return nothing(ax, title, ribbon)
     left, right = float(positive.min()) / 1.6, float(positive.max()) * (6 if compact(ax) else 3)
     log_axis(ax, left, right, usd_short)
-    names = ["(none)" if is_unknown(n) else str(n) for n in known["feature_name"]]
+    names = ["(no feature)" if is_unknown(n) else str(n) for n in known["feature_name"]]
     rows(ax, [drawable(name) for name in names], head=0.35)
     told = []
     narrow = compact(ax)

@@ -9,7 +9,7 @@ from costsim.show.cards import Ribbon
 from costsim.show.figures.header import finish, nothing, unit
 from costsim.show.figures.labels import key
 from costsim.show.figures.lanes import Incident, lanes, shade
-from costsim.show.figures.layers import Layer, layers, one_layer
+from costsim.show.figures.layers import Layer, layers, one_layer, subject
 from costsim.show.figures.style import (
     INK,
     MUTED,
@@ -128,7 +128,7 @@ def hourly_spend(
 
 
 def _words(by: str | None) -> str:
-    return "" if by is None else "by " + plain(by).removesuffix("_name").replace("_", " ")
+    return "" if by is None else f"by {subject(by)}"
 
 
 def _span_days(frame: DataFrame) -> float:

@@ -212,7 +212,8 @@ def log_axis(ax: Axes, low: float, high: float, show: Callable[[float], str]) ->
     span = math.log10(high / low)
     steps = (1.0,) if span > 2.5 else (1.0, 3.0) if span > 1.2 else (1.0, 2.0, 5.0)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [step * 10.0**power for power in powers for step in steps]
+    every = math.ceil(span / (4 if compact(ax) else 9))  # of the powers, so that labels stay apart
+    ticks = [step * 10.0**power for power in powers for step in steps if power % every == 0]
     ax.xaxis.set_major_locator(FixedLocator([t for t in ticks if low <= t <= high]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: show(float(f"{value:.6g}"))))

@@ -136,7 +136,12 @@ def _propose(name: str, values: Any, private: Sequence[str]) -> Use | None:
     if fit is None:
         return None
     hidden = use.ours in private
-    return replace(fit, example="" if example is None or hidden else shown(example).strip("'"))
+    return replace(
+        fit,
+        example=""
+        if example is None or hidden
+        else shown(example).removeprefix("'").removesuffix("'"),
+    )
 
 
 def _synonym(name: str) -> Use | None:

@@ -101,11 +101,9 @@ def _named(
             missing.append(column.theirs[0])
     missing += [read for read in importer.reads if read not in found and importer.needs_start]
     if missing:
-        like = [other.name for other in importers().values() if other.fits(found)]
-        hint = f"; it looks like {like[0]!r}" if like else ""
         raise DataError(
             f"{name} must have the columns of {importer.name!r}: {', '.join(missing)} missing; "
-            f"found {_listed(found)}{hint}"
+            f"found {_listed(found)}{_hint(found)}"
         )
     return uses
 
@@ -156,13 +154,19 @@ def _unclear(
     parts = [f"{name}: no column is known as {' or as '.join(missing)}"] if missing else [name]
     if doubts:
         parts.append("the guess is not sure: " + "; ".join(doubts))
-    parts.append(f"columns found: {_listed(found)}")
+    parts.append(f"columns found: {_listed(found)}{_hint(found)}")
     if request.guess:
         known = guess.as_map() or "timestamp=THEIRS"
         parts.append(f"settle it with --map {shlex.quote(known)} corrected")
     else:
         parts.append(f"name them with --map ours=theirs,... or try: {request.command} --guess")
     return "; ".join(parts)
+
+
+def _hint(found: Sequence[str]) -> str:
+    """The format that a file seems to be of."""
+    like = [other.name for other in importers().values() if other.fits(found)]
+    return f"; it looks like {like[0]!r}" if like else ""
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:

@@ -52,7 +52,7 @@ def open_csv(source: SourceFile) -> Rows:
         return _without_last(found) if _ends_in_quotes(source, delimiter) else found
 
     def lines(ordinals: Sequence[int]) -> Mapping[int, int]:
-        return _lines(source, delimiter, set(ordinals))
+        return _lines(source, delimiter, set(ordinals)) if ordinals else {}
 
     return Rows(tuple(names), chunks, lines, notes=notes)
 

@@ -60,7 +60,7 @@ def shown(value: Any) -> str:
     text = plain(value)
     if len(text) > 40 or len(text.split()) > 3:
         return f"{len(text)} characters of text"
-    return repr(text)
+    return f"'{text}'"
 
 
 def true(mask: Any) -> NDArray[np.bool_]:

@@ -1,0 +1,234 @@
+"""Detectors compared: delays and dollars by hand, and the same for any workers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+
+from costsim.detect import Detector, FixedThreshold, TrailingMean, UserShare
+from costsim.detect.charts import Shewhart
+from costsim.errors import SettingError
+from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
+from costsim.study import FalseAlarms, compare_detectors
+from costsim.study.comparison import _seeds, _summary, _Watch
+
+DETECTORS = [
+    FixedThreshold(6.0, channel="total"),
+    UserShare(daily_budget_usd=1000 / 30, share=0.05),
+    Detector(TrailingMean(window_hours=336), Shewhart(4.0), name="z-score"),
+]
+SETTINGS = {"replicates": 40, "calibration_runs": 20, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def scenario(small):
+    """Two weeks of history; a launch on the sixteenth day at 14:00, trouble from the 17th on."""
+    deep = {
+        "model": "gpt-4-turbo",
+        "profile": "office",
+        "launch": "2024-03-16T14:00:00",
+        "input_tokens": {"median": 30_000, "log_sd": 0.4},
+        "output_tokens": {"median": 900, "log_sd": 0.4, "max": 2048},
+        "cohorts": {
+            "c": {
+                "users": 10,
+                "calls_per_day": 30,
+                "first_use": {"days": [0.1, 0.5, 0.4], "launch_day_hours": [14, 20]},
+            }
+        },
+    }
+    return small(
+        days=21,
+        features={"deep": deep, "chat": {"calls_per_week": 20_000}},
+        incidents={"i": {"feature": "deep", "cause": "volume", "starts": "2024-03-17T08:00:00"}},
+    )
+
+
+@pytest.fixture(scope="module")
+def found(scenario):
+    return compare_detectors(scenario, DETECTORS, **SETTINGS)
+
+
+def by_loop(detector, spend, start, launch, onset, lag):
+    """One run at a time, one hour at a time."""
+    rows = []
+    values = spend.channel(detector.channel)
+    for run in range(len(values)):
+        path = detector.statistic(values[run], spend.hour_of_week, start)
+        alarm = None
+        for hour in range(start, len(path)):
+            if path[hour] > detector.threshold:
+                alarm = hour
+                break
+        row = {"first_h": np.nan, "early": False, "false": False, "missed": alarm is None}
+        row["burned_usd"] = spend.excess[run, onset:].sum()
+        if alarm is not None and alarm < launch:
+            row["false"] = True
+        elif alarm is not None and alarm < onset:
+            row["early"], row["burned_usd"] = True, 0.0
+        elif alarm is not None:
+            row["first_h"] = alarm + 1 + lag - onset
+            row["burned_usd"] = spend.excess[run, onset : alarm + 1 + lag].sum()
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def test_delays_and_dollars_by_hand(scenario, found):
+    spend = sample_hourly(scenario, _seeds(3, 3, 40))
+    start, launch, onset = 14 * 24, 15 * 24 + 14, 16 * 24 + 8
+    for detector in (*DETECTORS, *found.detectors):
+        setting = "nominal" if detector in DETECTORS else "calibrated"
+        wanted = by_loop(detector, spend, start, launch, onset, 0)
+        runs = found.runs
+        mine = runs[(runs["detector"] == detector.name) & (runs["setting"] == setting)]
+        assert mine["run"].tolist() == list(range(40))
+        for name in ("early", "false", "missed"):
+            assert mine[name].tolist() == wanted[name].tolist(), (detector.name, name)
+        np.testing.assert_array_equal(mine["first_h"], wanted["first_h"])
+        np.testing.assert_allclose(mine["burned_usd"], wanted["burned_usd"], rtol=1e-9)
+
+
+def test_the_summary_is_of_the_runs_that_are_kept(found):
+    for row in found.to_frame().itertuples():
+        runs = found.runs.query("detector == @row.detector and setting == @row.setting")
+        kept = runs[~runs["early"] & ~runs["false"]]
+        assert row.kept_runs == len(kept)
+        assert row.early == runs["early"].mean()
+        assert row.false_before_launch == runs["false"].mean()
+        if kept.empty:
+            continue
+        delays = sorted(kept["first_h"].fillna(np.inf))
+        assert row.delay_median_h == delays[len(delays) // 2] or np.isinf(delays[len(delays) // 2])
+        assert row.caught_within_4h == np.mean([d <= 4 for d in delays])
+        assert row.caught_within_1h == np.mean([d <= 1 for d in delays])
+        assert row.missed == kept["missed"].mean()
+        assert row.burned_mean_usd == pytest.approx(kept["burned_usd"].mean())
+        met = kept["first_h"].dropna()
+        assert row.delay_mean_h == pytest.approx(met.mean(), nan_ok=True)
+
+
+def hand_made():
+    """Six runs of ten hours: watched from hour 2, launch at 4, incident from 6 on."""
+    total = np.ones((6, 10))
+    excess = np.zeros((6, 10))
+    excess[:, 5] = 3.0  # between launch and incident: not burned
+    excess[:, 6:] = [10.0, 20.0, 40.0, 80.0]
+    alarms = {0: 1, 1: 2, 2: 5, 3: 6, 4: 8}  # run 0 alarms before the watch; run 5 never
+    for run, hour in alarms.items():
+        total[run, hour] = 100.0
+    return HourlySpend(total, total, total, excess, np.arange(10))
+
+
+@pytest.mark.parametrize(
+    ("lag", "hours", "burned"),
+    [(0, [1, 3], [10, 70]), (1, [2, 4], [30, 150]), (5, [6, 8], [150, 150])],
+)
+def test_early_false_caught_and_missed_are_told_apart(lag, hours, burned):
+    rule = FixedThreshold(50.0, channel="total")
+    runs = _Watch(start=2, launch=4, onset=6).runs(rule, hand_made(), lag)
+    assert runs["false"].tolist() == [False, True, False, False, False, False]
+    assert runs["early"].tolist() == [False, False, True, False, False, False]
+    assert runs["missed"].tolist() == [True, False, False, False, False, True]
+    assert runs["first_h"].dropna().tolist() == hours
+    assert runs["first_h"].dropna().index.tolist() == [3, 4]
+    assert runs["burned_usd"].tolist()[2:5] == [0, *burned]
+    assert runs["burned_usd"][5] == runs["burned_usd"][0] == 150  # a miss burns all of it
+
+
+def test_a_summary_by_hand():
+    rule = FixedThreshold(50.0, channel="total")
+    runs = _Watch(start=2, launch=4, onset=6).runs(rule, hand_made(), 0)
+    row = _summary(rule, "nominal", runs, FalseAlarms(10, 7200))
+    assert row["kept_runs"] == 4
+    assert (row["caught_within_1h"], row["caught_within_4h"], row["missed"]) == (0.25, 0.5, 0.5)
+    assert np.isnan(row["delay_median_h"])  # of 1, 3, never, never
+    assert np.isnan(row["delay_p90_h"])
+    assert row["delay_mean_h"] == 2
+    assert row["burned_mean_usd"] == (10 + 70 + 150 + 150) / 4
+    assert row["false_alarms_per_month"] == 1
+    low = binomtest(2, 4).proportion_ci(0.90, method="exact").low  # one-sided 95%
+    assert row["caught_within_4h_low"] == pytest.approx(low)
+
+
+def test_the_rates_of_the_table_are_measured_on_fresh_runs(scenario, found):
+    from costsim.study import quiet_runs
+
+    fresh = quiet_runs(scenario, _seeds(3, 2, 20))
+    for tuned in found.detectors:
+        rate = fresh.false_alarms(tuned)
+        row = found.row(tuned.name)
+        assert row["threshold"] == tuned.threshold
+        assert row["false_alarms_per_month"] == rate.per_month
+        assert (row["fa_low"], row["fa_high"]) == rate.interval()
+        tuning = quiet_runs(scenario, _seeds(3, 1, 20))
+        assert tuning.false_alarms(tuned).per_month <= 1
+
+
+def test_seeds_of_different_purposes_and_studies_are_different():
+    sets = [set(_seeds(seed, purpose, 500)) for seed in (0, 1, 2) for purpose in (1, 2, 3)]
+    assert all(len(s) == 500 for s in sets)
+    assert len(set.union(*sets)) == 9 * 500
+    assert all(0 <= seed < 2**63 for s in sets for seed in s)
+
+
+def test_workers_change_no_number(scenario, found):
+    alone = compare_detectors(scenario, DETECTORS, workers=1, **SETTINGS)
+    pd.testing.assert_frame_equal(alone.summary, found.summary, check_exact=True)
+    pd.testing.assert_frame_equal(alone.runs, found.runs, check_exact=True)
+    assert alone.detectors == found.detectors
+
+
+def test_all_detectors_see_the_same_runs(scenario, found):
+    alone = compare_detectors(scenario, DETECTORS[:1], **SETTINGS)
+    mine = found.runs.query("detector == 'fixed threshold'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone.runs.reset_index(drop=True), mine, check_exact=True)
+
+
+def test_a_result_shows_itself(found):
+    import matplotlib.pyplot as plt
+
+    assert found.best.name in repr(found)
+    assert "next: .to_frame(), .plot()" in repr(found)
+    assert "<table" in found._repr_html_()
+    assert len(found.to_frame()) == 6
+    least = found.summary.query("setting == 'calibrated'")["burned_mean_usd"].min()
+    assert found.row(found.best.name)["burned_mean_usd"] == least
+    with pytest.raises(SettingError, match=r"detector must be one of .* got 'nobody'"):
+        found.row("nobody")
+    axes = found.plot()
+    assert axes.figure is not None
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"replicates": 9}, "replicates must be an integer of at least 10; got 9"),
+        ({"replicates": 20.0}, "replicates must be an integer of at least 10; got 20.0"),
+        ({"calibration_runs": 0}, "calibration_runs must be an integer of at least 1; got 0"),
+        ({"lag_hours": -1}, "lag_hours must be an integer of at least 0; got -1"),
+        ({"seed": -1}, "seed must be an integer of at least 0; got -1"),
+        ({"false_alarms_per_month": 0}, "false_alarms_per_month must be above 0"),
+        ({"false_alarms_per_month": 0.001}, "at least 10 expected false alarms; 373 months"),
+        ({"detectors": []}, "detectors must not be empty"),
+        ({"detectors": [DETECTORS[0], DETECTORS[0]]}, "detectors must have different names"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_any_run(scenario, settings, message):
+    with pytest.raises(SettingError, match=message):
+        compare_detectors(scenario, **settings)
+
+
+def test_scenarios_without_one_incident_or_without_history_are_refused(small, scenario):
+    with pytest.raises(SettingError, match=r"exactly one incident .* it has 0"):
+        compare_detectors("quiet")
+    with pytest.raises(SettingError, match="at least 14 days of history before its week"):
+        compare_detectors(
+            small(
+                incidents={
+                    "i": {"feature": "chat", "cause": "volume", "starts": "2024-03-02T00:00:00"}
+                }
+            )
+        )
