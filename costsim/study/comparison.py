@@ -78,6 +78,15 @@ class Comparison:
         rows = self.summary[self.summary["setting"] == setting]
         return figures.detector_comparison(rows, ax=ax)
 
+    def plot_runs(self, ax: Any = None, *, setting: str = "calibrated") -> Axes:
+        """Dollars burned in every run, a row of dots a detector."""
+        from costsim.show import figures
+
+        # a false alarm before the launch ends its run: it says nothing of the incident
+        runs = self.runs[(self.runs["setting"] == setting) & ~self.runs["false"]]
+        foils = self.summary.loc[self.summary["foil"], "detector"]
+        return figures.burned_runs(runs.assign(foil=runs["detector"].isin(foils)), ax=ax)
+
     def __repr__(self) -> str:
         best = self.best.name
         row = self.row(best)

@@ -12,7 +12,6 @@ import pytest
 import costsim
 from costsim.cli import main
 
-
 NAMES = re.compile(r"\buser-\d{4}\b")  # simulated ids; pseudonyms have six hex digits
 
 

@@ -18,7 +18,7 @@ ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/
 
 
 @given(
-    st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1)),  # noqa: DTZ001
+    st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1)),
     st.sampled_from(ZONES),
 )
 def test_it_is_what_the_clock_on_the_wall_says(moment, zone):

@@ -283,7 +283,7 @@ def test_many_names_are_resolved_too(list_2024: PriceBook) -> None:
         ({"output_tokens": [1, 2]}, "output_tokens must have 1 rows like input_tokens; got 2"),
         ({"model": ["gpt-4o", "gpt-4"]}, "model must have 1 rows like input_tokens; got 2"),
         ({"model": [3]}, "model must be text; got int64"),
-        ({"timestamp": [datetime(2024, 8, 9)]}, "timestamp must have a time zone"),  # noqa: DTZ001
+        ({"timestamp": [datetime(2024, 8, 9)]}, "timestamp must have a time zone"),
         ({"timestamp": [20240809]}, "timestamp must be UTC times; got int64"),
         ({"timestamp": DAYS}, "timestamp must have 1 rows like input_tokens; got 2"),
     ],

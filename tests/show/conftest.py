@@ -165,7 +165,7 @@ def runs(count: int = 40, *, far: float = 2.2) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def single_calls(count: int = 400, *, apart: float = 3.3, seed: int = 2) -> pd.DataFrame:
+def single_calls(count: int = 150, *, apart: float = 3.3, seed: int = 2) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     parts = [
         pd.DataFrame({"feature_name": name, "usd": 2.4 / apart**i * rng.lognormal(0, 0.8, count)})

@@ -17,13 +17,10 @@ WIDTHS = (9.0, 3.75)
 ZONE = "America/New_York"
 MONTHS = {
     "just below the budget": (52_365.0, 15, 55_000.0, None, True),
-    "close below the budget": (50_000.0, 16, 55_000.0, None, True),
     "just above the budget": (52_365.0, 15, 51_500.0, None, True),
-    "far above the budget": (52_365.0, 15, 40_000.0, None, True),
     "at an even pace": (26_500.0, 15, 55_000.0, None, False),
     "the first day": (1_500.0, 1, 55_000.0, None, False),
     "the last day": (54_870.0, 31, 55_000.0, None, False),
-    "the last day, hot": (52_000.0, 31, 55_000.0, None, True),
     "projected past the budget": (52_365.0, 15, 55_000.0, (56_000.0, 60_000.0, 83_000.0), True),
     "projected on the budget": (26_500.0, 15, 55_000.0, (53_000.0, 55_300.0, 57_000.0), False),
 }

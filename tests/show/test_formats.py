@@ -121,4 +121,4 @@ def test_times_are_told_in_the_readers_zone() -> None:
 
 def test_a_naive_time_is_refused() -> None:
     with pytest.raises(DataError, match="naive"):
-        formats.weekday_time(datetime(2024, 8, 12), "UTC")  # noqa: DTZ001
+        formats.weekday_time(datetime(2024, 8, 12), "UTC")

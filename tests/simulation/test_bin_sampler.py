@@ -85,15 +85,16 @@ def test_without_the_incident_the_total_is_the_same_in_the_mean_seed_by_seed(dra
 @pytest.mark.parametrize("name", ["total", "top_user", "top_feature"])
 def test_each_channel_has_the_same_distribution(drawn, called, name):
     """By hour of the day, over all runs and days, before the launch."""
-    p_values, ratios = [], []
+    p_values, ratios, spreads = [], [], []
     for hour in range(7, 23):
         at = [hour, 24 + hour] if hour < 14 else [hour]
         one, two = drawn.channel(name)[:, at].ravel(), called[name][:, at].ravel()
         p_values.append(ks_2samp(one, two).pvalue)
         ratios.append(np.log(one.mean() / two.mean()))
-        assert one.std() / two.std() == pytest.approx(1, abs=0.45)
+        spreads.append(np.log(one.std() / two.std()))
     assert min(p_values) > 0.05 / len(p_values) / 5
     assert np.median(p_values) > 0.1
+    assert abs(np.mean(spreads)) < 0.1
     assert abs(np.mean(ratios)) < 0.06 if name == "top_user" else abs(np.mean(ratios)) < 0.02
 
 
@@ -141,7 +142,7 @@ def test_no_seeds_are_refused(scenario):
         sample_hourly(scenario, [])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(rate=st.floats(3, 500), log_sd=st.floats(0.2, 1.0), seed=st.integers(0, 10**6))
 def test_translated_gamma_sums_have_the_cumulants_of_compound_poisson_ones(rate, log_sd, seed):
     """Means, variances and skewness of a compound Poisson sum of lognormal jumps."""

@@ -93,9 +93,9 @@ def test_sums_are_exact_where_floats_are_not():
 
 
 def test_two_runs_give_the_same_bytes(surprise_run):
-    week = surprise_run.records.between("2024-08-09")
-    one, two = (bins(week, by=["feature", "user"]) for _ in range(2))
-    assert len(one) > 100_000
+    days = surprise_run.records.between("2024-08-13", "2024-08-15")
+    one, two = (bins(days, by=["feature", "user"]) for _ in range(2))
+    assert len(one) > 50_000
     pd.testing.assert_frame_equal(one, two, check_exact=True)
     assert one.to_csv(index=False) == two.to_csv(index=False)
 

@@ -142,10 +142,11 @@ def put(ax: Axes, text: Text, box: Box) -> None:
     """Put a text there, and interrupt the grid behind it, whatever the ground's colour."""
     from matplotlib.patches import Rectangle
 
-    ((left, foot), (right, top)) = ax.transAxes.inverted().transform(
-        [(box.left, box.foot), (box.right, box.top)]
-    )
-    text.set_position((left, (foot + top) / 2))
+    to_axes = ax.transAxes.inverted().transform
+    text.set_position(tuple(to_axes((box.left, (box.foot + box.top) / 2))))
+    beyond = 2.0 * root(ax).dpi / 72
+    corners = [(box.left - beyond, box.foot), (box.right + beyond, box.top)]
+    ((left, foot), (right, top)) = to_axes(corners)
     gap = Rectangle((left, foot), right - left, top - foot, transform=ax.transAxes)
     # Above the grid (0.5) and below all that is drawn (1 and more).
     gap.set(facecolor=root(ax).get_facecolor(), linewidth=0, zorder=0.7, in_layout=False)
