@@ -1,4 +1,4 @@
-"""Draw docs/week.png, the README's figure, from a demo's records: python docs/make_figure.py DIR."""
+"""Draw docs/week.png, the README's figure, from the records of a demo, whose folder is given."""
 
 from __future__ import annotations
 

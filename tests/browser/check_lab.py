@@ -143,9 +143,15 @@ def show(page: Page, code: str) -> None:
 
 
 # JupyterLab draws only the cells in view, so the notebook's model is asked, not the screen.
-_MODEL = "const w=window.jupyterapp.shell.currentWidget.content;const c=[...w.model.cells].filter(x=>x.type==='code');"
+_MODEL = (
+    "const w=window.jupyterapp.shell.currentWidget.content;"
+    "const c=[...w.model.cells].filter(x=>x.type==='code');"
+)
 _COUNT = f"() => {{{_MODEL}return c.length}}"
-_FINISHED = f"() => {{{_MODEL}return c.filter(x=>x.executionCount!==null&&x.executionState!=='running').length}}"
+_FINISHED = (
+    f"() => {{{_MODEL}return c.filter(x=>x.executionCount!==null"
+    "&&x.executionState!=='running').length}"
+)
 _STATE = f"""() => {{{_MODEL}
 const o=c.flatMap(x=>x.outputs.toJSON());
 return {{errors:o.filter(x=>x.output_type==='error').length,
