@@ -20,7 +20,7 @@ help:
 
 setup: $(READY) ## the environment in .venv (uv when present, else venv and pip)
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock
 	@test -n "$(BASE_PYTHON)" || { echo "costsim needs Python 3.11 or newer on PATH"; exit 1; }
 	@if command -v uv >/dev/null; then \
 		uv venv -q --clear --python "$$(command -v $(BASE_PYTHON))" .venv; \
@@ -28,8 +28,8 @@ $(READY): requirements.lock pyproject.toml
 		uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
 		$(BASE_PYTHON) -m venv --clear .venv; \
-		$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock; \
-		$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+		$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock; \
+		$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	fi
 	@touch $@
 
@@ -62,7 +62,7 @@ browser-check: $(READY) ## notebook 00 in JupyterLab in a real headless Chromium
 	@$(BIN)/python tests/browser/check_lab.py
 
 docs: $(READY) ## the generated reference pages
-	@$(BIN)/python -m costsim.records.schema > docs/record.md
+	@$(BIN)/python -c "from costsim.records.schema import reference; print(reference(), end='')" > docs/record.md
 
 lock: ## requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --extra lab --universal --python-version 3.11 \

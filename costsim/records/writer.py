@@ -105,7 +105,7 @@ class DatasetWriter:
             row_group_size=ROW_GROUP,
             write_statistics=["timestamp"],
         )
-        digest = hashlib.sha256(staged.read_bytes()).hexdigest()
+        digest = _settled(staged)
         final = self.folder / where / f"{stem}-{digest[:8]}.parquet"
         os.replace(staged, final)
         first = last = ""
@@ -147,6 +147,14 @@ class DatasetWriter:
 
 LOCK = ".lock"
 _OWN = {NAME, "data", "rejects"}
+
+
+def _settled(path: Path) -> str:
+    """Digest of a file that is on the disk, so that a manifest never names what is not."""
+    with path.open("rb+") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+    return digest
 
 
 def _iso(micros: int) -> str:

@@ -118,6 +118,8 @@ def _clock(replay: IncidentReplay) -> Section:
 def _study(replay: IncidentReplay) -> Section:
     comparison = replay.comparison
     frame = comparison.to_frame()
+    calibrated = frame[frame["setting"] == "calibrated"].sort_values("burned_mean_usd")
+    least, most = calibrated.iloc[0], calibrated.iloc[-1]
     columns = ["detector", "false_alarms_per_month", "delay_median_h", "burned_median_usd"]
     columns += ["burned_p90_usd", "caught_within_4h", "missed", "early", "kept_runs"]
     labels = {
@@ -147,6 +149,12 @@ def _study(replay: IncidentReplay) -> Section:
             "thresholds set on ordinary weeks without a launch. The rates of false alarms in the "
             "table were then measured on fresh ordinary weeks. Runs with an alarm before Monday "
             "07:00 are counted apart and left out of hours and dollars.",
+            f"Fewest dollars burned on average: {least['detector']}, "
+            f"{usd(least['burned_mean_usd'])}; most: {most['detector']}, "
+            f"{usd(most['burned_mean_usd'])}. This incident is a large step on a Monday morning "
+            "with one script in it: it favours rules on one user's dollars and plain thresholds, "
+            "and the seasonal detectors, which ring earlier at night and at weekends, also ring "
+            "more often before it begins.",
             "What this leaves out: ordinary life has no harmless launches here, so a rule on one "
             "user's or one feature's dollars looks better than it would in a product that ships "
             "often; and each detector has its own budget of false alarms.",

@@ -135,13 +135,13 @@ class Card:
         sign = _LEVELS[self.level][1]
         start = f"{sign} " if sign else ""
         rows = [*self.lines, str(self.ribbon)]
-        if self.next_step:
-            rows.append(f"next: {self.next_step}")
         text = [textwrap.fill(start + plain(self.title), 96, subsequent_indent="  ")]
         text += [
             textwrap.fill(plain(row), 96, initial_indent="  ", subsequent_indent="  ")
             for row in rows
         ]
+        if self.next_step:  # in one piece, to be copied
+            text.append(f"  next: {plain(self.next_step)}")
         return "\n".join(text)
 
     def markdown(self) -> str:

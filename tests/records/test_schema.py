@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -179,9 +177,3 @@ def test_the_reference_page_is_what_the_definition_gives():
     assert page.read_text(encoding="utf-8") == reference()
     for name in DESIGN:
         assert f"| {name} |" in reference()
-
-
-def test_the_module_prints_the_reference():
-    command = [sys.executable, "-m", "costsim.records.schema"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == reference()
