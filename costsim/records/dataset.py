@@ -286,8 +286,11 @@ def zone(name: str) -> ZoneInfo:
 
 @cache
 def _connection() -> duckdb.DuckDBPyConnection:
+    import atexit
+
     import duckdb
 
+    atexit.register(_connection.cache_clear)  # let go before the library is torn down
     connection = duckdb.connect(":memory:")
     connection.execute("SET GLOBAL TimeZone = 'UTC'")  # cursors have settings of their own
     return connection

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from costsim.detect import Findings, scan
 from costsim.errors import DataError
+from costsim.report.story import WINDOWS
 from costsim.report.verdict import week_card
 from costsim.show.cards import Card
-from costsim.show.formats import number, usd, weekday_time
+from costsim.show.formats import number, share, usd, weekday_time
 from costsim.simulation.truth import hourly_excess, incident_frame
 from costsim.spend.week import Period
 from costsim.spend.week import period as period_of
@@ -95,8 +96,30 @@ class IncidentReplay:
         return week_card(
             self.period,
             alarm_line=self._alarm_line(),
+            caveats=self._caveats(),
             notes=(self.study_note,),
             show_users=show_users,
+        )
+
+    @cached_property
+    def fits_share(self) -> float:
+        """Share of the feature's calls that would fit gpt-4-32k's context window."""
+        import narwhals as nw
+
+        columns = ["feature_name", "total_tokens"]
+        mine = nw.col("feature_name") == self.incident["feature_name"]
+        calls = self.period_records.lazy(columns).filter(mine)
+        inside = (nw.col("total_tokens") <= WINDOWS["gpt-4-32k"]).cast(nw.Int64)
+        return float(calls.select(inside.mean()).collect("pyarrow").item())
+
+    def _caveats(self) -> tuple[str, ...]:
+        """What the bundled reading of the account leaves open."""
+        if self.records.manifest.scenario != "surprise-40k":
+            return ()
+        return (
+            "“$40k” is the week's name. It is priced as gpt-4-32k and "
+            f"{share(self.fits_share)} of the calls would fit that model's window; "
+            "surprise-40k-multipass gives the same dollars inside one.",
         )
 
     def _alarm_line(self) -> str:

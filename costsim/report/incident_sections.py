@@ -306,19 +306,12 @@ def _other_reading(replay: IncidentReplay) -> Section:
                 "request_usd": script["usd_per_call"] * passes,
             }
         )
-    window = story.WINDOWS["gpt-4-32k"]
-    import narwhals as nw
-
-    mine = replay.period_records.lazy(["feature_name", "total_tokens"]).filter(
-        nw.col("feature_name") == "deep_analysis"
-    )
-    fits = mine.select((nw.col("total_tokens") <= window).cast(nw.Int64).mean()).collect("pyarrow")
     return Section(
         "Two readings that give the same dollars",
         anchor="readings",
         prose=(
             "The week shown prices the feature as gpt-4-32k and knowingly lets calls exceed its "
-            f"window: {share(fits.item())} of them would fit. The scenario "
+            f"window: {share(replay.fits_share)} of them would fit. The scenario "
             "`surprise-40k-multipass` stays inside: five gpt-4-turbo passes a request.",
         ),
         table=table_html(

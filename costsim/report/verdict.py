@@ -44,6 +44,7 @@ def week_card(
     *,
     budget_usd: float | None = None,
     alarm_line: str = "",
+    caveats: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
     show_users: bool = False,
     next_step: str = "",
@@ -58,6 +59,8 @@ def week_card(
         A month's budget; the records' own by default.
     alarm_line : str
         What detectors say.
+    caveats : tuple of str
+        What has to be said openly, last.
     notes : tuple of str
         Further notes of the ribbon.
     show_users : bool
@@ -67,7 +70,7 @@ def week_card(
     lines = [*_driver_lines(period, show_users)]
     if alarm_line:
         lines.append(alarm_line)
-    lines += [_month_line(period, budget), *_limits_of_data(period)]
+    lines += [_month_line(period, budget), *_limits_of_data(period), *caveats]
     ribbon = ribbon_of(period.records, period, *notes)
     return Card(
         _title(period),
