@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_COMPILE_BYTECODE := 1
 export MPLBACKEND := agg
 
-BASE_PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do \
+BASE_PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python3.14 python; do \
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 BIN := .venv/bin
 READY := .venv/.ready

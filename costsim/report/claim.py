@@ -21,14 +21,16 @@ def claim_card(replay: IncidentReplay) -> Card:
     onset, launch = (weekday_time(replay.incident[k], zone) for k in ("starts", "launched"))
     yes = claim[claim["at_least"] >= 0.9]["detector"].tolist()
     no = claim[claim["within_4h_of_onset"] < 0.9]["detector"].tolist()
+    open_ = [name for name in claim["detector"] if name not in yes and name not in no]
     launched = claim["within_4h_of_launch"].max()
-    found = "holds" if yes else "does not hold"
+    found = "holds" if yes else "is undecided" if open_ else "does not hold"
     lines = [
         f"From the launch, {launch}: at best {share(launched)} of the runs.",
         f"From {onset}: in at least 90% of the runs (95% sure) for {', '.join(yes) or 'none'}.",
         f"In fewer than 90% of the runs for {', '.join(no)}." if no else "",
+        f"Too few runs to tell for {', '.join(open_)}." if open_ else "",
         f"{replay.run_count} runs; each detector at {rate:g} false alarm a "
-        "month; an hourly job without lag.",
+        f"month; {job_words(replay.comparison)}.",
     ]
     title = f"“Within 4 hours” fails from the launch; from the start of heavy use it {found}"
     title += f" for {len(yes)} of {len(claim)} detectors." if yes else "."
@@ -36,6 +38,12 @@ def claim_card(replay: IncidentReplay) -> Card:
         title = "“Within 4 hours” holds even from the launch."
     ribbon = replay.card().ribbon
     return Card(title, tuple(line for line in lines if line), ribbon, "warn")
+
+
+def job_words(comparison: Comparison) -> str:
+    """The job whose delays a comparison counts, in words."""
+    lag = comparison.lag_hours
+    return f"an hourly job, records {lag} h late" if lag else "an hourly job without lag"
 
 
 def within_hours(comparison: Comparison) -> pd.DataFrame:

@@ -41,7 +41,11 @@ class IncidentReplay:
 
     @cached_property
     def alarms(self) -> pd.DataFrame:
-        """First alarm of each detector: detector, time (known), hours_since, burned_usd, early."""
+        """First alarm of each detector: detector, time (known), hours_since, burned_usd, early.
+
+        `early` is an alarm before the incident, `false` one before the launch too: nothing of the
+        incident could be seen then.
+        """
         import numpy as np
         import pandas as pd
 
@@ -59,6 +63,7 @@ class IncidentReplay:
                 "hours_since": (known - onset) / pd.Timedelta(hours=1),
                 "burned_usd": pd.Series(burned).where(known.notna() & ~early),
                 "early": early,
+                "false": known <= self.incident["launched"],
                 "top_feature": first["top_feature"],
             }
         ).sort_values(["time", "detector"], ignore_index=True)
@@ -127,6 +132,9 @@ class IncidentReplay:
         name, zone = self.comparison.best.name, self.records.time_zone
         if first["time"] != first["time"]:
             line = f"The calibrated {name} raised no alarm"
+        elif first["false"]:
+            when = weekday_time(first["time"], zone)
+            line = f"First calibrated alarm ({name}): {when}, before the launch, so a false one"
         elif first["early"]:
             when = weekday_time(first["time"], zone)
             line = f"First calibrated alarm ({name}): {when}, before the heavy use began"
@@ -267,7 +275,7 @@ def replay_incident(
         period_of(records, start, days),
         incident,
         findings,
-        _burned(records, incident),
+        _burned(watched, incident),
     )
 
 
@@ -276,13 +284,14 @@ def _local_date(records: Records, moment: pd.Timestamp) -> date:
 
 
 def _burned(records: Records, incident: pd.Series[Any]) -> pd.DataFrame:
-    """Cumulative excess at the end of each hour from the incident's start on."""
+    """Cumulative excess at the end of each hour from the incident's start to the records' end."""
     import pandas as pd
 
     excess = hourly_excess(records).set_index("time")["excess_nano"]
-    hours = pd.date_range(
-        incident["starts"], incident["ends"], freq="h", inclusive="left", unit="us"
-    )
+    end = incident["ends"]
+    if records.period is not None:
+        end = min(end, pd.Timestamp(records.period[1]))
+    hours = pd.date_range(incident["starts"], end, freq="h", inclusive="left", unit="us")
     total = excess.reindex(hours, fill_value=0).cumsum() / 1e9
     ends = [incident["starts"], *(hours + pd.Timedelta(hours=1))]
     return pd.DataFrame({"time": pd.DatetimeIndex(ends), "burned_usd": [0.0, *total]})

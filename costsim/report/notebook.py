@@ -151,7 +151,7 @@ def publish(
 
 _STYLE = """<style>
 .output_png{background:#fff;border:1px solid var(--line);border-radius:6px;padding:12px;
-overflow-x:auto;margin:1.1rem 0}.output_png img{display:block;width:100%;min-width:600px;
+overflow-x:auto;margin:1.1rem 0}.output_png img{display:block;width:100%;min-width:520px;
 height:auto}pre{white-space:pre-wrap}h1{margin-bottom:.2rem}h2{margin-top:3rem}
 @media (prefers-color-scheme:dark){.output_png{filter:brightness(.92);border-color:transparent}}
 @media (max-width:600px){.output_png{padding:6px}}</style>

@@ -129,13 +129,13 @@ class WeekView:
 
     def features(self) -> Table:
         """Features of the week, with what they usually cost."""
-        frame = self.period.features.drop(columns="total_nano")
-        if self.period.weeks_before:
-            before = self.period.start - timedelta(days=self.period.days * self.period.weeks_before)
-            earlier = spend.by_feature(self.records.between(before, self.period.start))
-            usual = earlier.set_index("feature_name")["total_usd"] / self.period.weeks_before
-            frame.insert(2, "usual_usd", frame["feature_name"].map(usual))
-        return Table(frame, "Spend by feature; usual is the mean of the periods before")
+        period = self.period
+        frame = period.features.drop(columns="total_nano")
+        if not period.weeks_before:
+            return Table(frame, "Spend by feature")
+        frame.insert(2, "usual_usd", frame["feature_name"].map(period.usual_features))
+        days = "" if period.covered else f" (its {period.complete_days} complete days)"
+        return Table(frame, f"Spend by feature; usual: the weeks before{days}")
 
     def models(self) -> Table:
         """Models of the week."""

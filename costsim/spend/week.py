@@ -63,8 +63,9 @@ class MonthEnd:
 class Period:
     """What some local days cost; None where history is too short to say.
 
-    `usual_usd` is the mean cost of the same days of the periods before; where the records do not
-    cover a whole period, only its complete days are compared (`complete_days`, `complete_usd`).
+    `usual_usd`, by feature in `usual_features`, is the mean cost of the same days of the periods
+    before; where the records do not cover a whole period, only its complete days are compared
+    (`complete_days`, `complete_usd`).
     """
 
     records: Records
@@ -77,6 +78,7 @@ class Period:
     complete_days: int
     complete_usd: float
     features: pd.DataFrame
+    usual_features: pd.Series[float]
     driver: Driver | None
     month: MonthEnd | None
     unpriced_share: float
@@ -176,7 +178,8 @@ def period(records: Records, start: date, days: int = 7) -> Period:
         complete_days=len(done),
         complete_usd=float(now["usd"].sum()),
         features=features,
-        driver=_driver(inside, features, before, count),
+        usual_features=before.groupby("feature_name")["usd"].sum() / max(count, 1),
+        driver=_driver(inside, features, before, now, count),
         month=_month_end(whole, start, end),
         unpriced_share=unpriced,
         unattributed_share=bare["either"],
@@ -199,18 +202,22 @@ def _complete(whole: pd.DataFrame, day: date) -> bool:
 
 
 def _driver(
-    inside: Records, features: pd.DataFrame, before: pd.DataFrame, count: int
+    inside: Records, features: pd.DataFrame, before: pd.DataFrame, now: pd.DataFrame, count: int
 ) -> Driver | None:
-    """Largest rise over the usual where one is large; else the dearest feature."""
+    """Largest rise over the usual where one is large; else the dearest feature.
+
+    Like is compared with like: rises are of the complete days alone, as the usual is.
+    """
     named = features.dropna(subset=["feature_name"])
     if named.empty:
         return None
     usual = before.groupby("feature_name")["usd"].sum() / count if count else None
     rows = named.set_index("feature_name")["total_usd"].fillna(0.0)
     base = rows * 0 if usual is None else usual.reindex(rows.index, fill_value=0.0)
-    rises = rows - base
+    like = now.groupby("feature_name")["usd"].sum().reindex(rows.index, fill_value=0.0)
+    rises = like - base
     name = str(rises.idxmax())
-    changed = bool(count and rows[name] > DRIVES * base[name] and rises[name] > 0.05 * rows.sum())
+    changed = bool(count and like[name] > DRIVES * base[name] and rises[name] > 0.05 * like.sum())
     if not changed:
         name = str(rows.idxmax())
     users = _users_of(inside, name)
