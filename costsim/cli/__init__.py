@@ -61,6 +61,9 @@ def main(arguments: list[str] | None = None) -> None:
         code = app(args=arguments, prog_name="costsim", standalone_mode=False)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError" and context:
+            print(context.get_help())
+            sys.exit(2)
         where = context.command_path if context else "costsim"
         message = " ".join(error.format_message().split())
         _fail(f"{where}: {message} (try: {where} --help)" if message else f"try: {where} --help")

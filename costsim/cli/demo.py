@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,9 @@ def demo(
         replay = replay_incident(result.records, study)
         bar.update(1)
         bar.set_description("drawing the page")
-        command = f"costsim demo --scenario {scenario} --seed {seed} --runs {runs}"
+        words = ["costsim", "demo", "--scenario", scenario, "--seed", seed, "--runs", runs]
+        words += ["--calibration", calibration, *(["--show-users"] if show_users else [])]
+        command = shlex.join(map(str, words))
         page = incident_page(replay, show_users=show_users, command=command)
         path = page.write(out)
     print(replay.card(show_users=show_users))

@@ -49,7 +49,8 @@ def detect(
     if as_json:
         print_json({"hours": found.hours, "notes": found.notes, "alarms": rows(alarms)})
         return
-    columns = ["known_at", "detector", "value_usd", "expected_usd", "top_feature", "top_user"]
+    columns = ["known_at", "detector", "value_usd", "expected_usd", "statistic", "threshold"]
+    columns += ["top_feature", "top_user"]
     if len(alarms):
         print(table_text(alarms[columns], max_rows=top, time_zone=records.time_zone))
     counts = alarms["detector"].value_counts().to_dict()

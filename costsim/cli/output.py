@@ -84,5 +84,7 @@ def in_range(records: Records, week: str | None, first: str | None, last: str | 
     if week:
         start = iso_week(week)
         return records.between(start, start + timedelta(days=7))
-    end = day(last, "--to")
-    return records.between(day(first, "--from"), end + timedelta(days=1) if end else None)
+    begin, end = day(first, "--from"), day(last, "--to")
+    if begin and end and begin > end:
+        raise SettingError(f"--from must not lie after --to; got {first} and {last}")
+    return records.between(begin, end + timedelta(days=1) if end else None)

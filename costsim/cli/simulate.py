@@ -42,6 +42,7 @@ def simulate(
         raise SettingError(
             f"--out is required: a folder for the records, such as runs/{wanted.name}"
         )
+    before = (out / "manifest.json").is_file()
     with progress(wanted.days, f"simulating {wanted.name}") as bar:
         result = run(wanted, seed=seed, out=out, workers=workers, progress=bar.update)
     table = spend.by_feature(result.records)
@@ -59,7 +60,10 @@ def simulate(
             }
         )
         return
-    print(result)
+    if before:
+        print(f"The simulated records that were in {out} are replaced.")
+    incidents = len(result.incidents)
+    print(f"{len(result.records):,} calls, {incidents} incident{'s' * (incidents != 1)}")
     print(table_text(table[["feature_name", "calls", "total_usd", "share", "mean_usd", "p95_usd"]]))
     print(f"SIMULATED {wanted.name}, seed {seed}, hash {wanted.hash}, in {out}")
     next_step(f"costsim spend {out} --by user")

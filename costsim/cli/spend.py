@@ -31,6 +31,7 @@ def spend(
     """Where the money goes: totals, shares, cost a call."""
     from costsim import read_records
     from costsim.cli.output import in_range, next_step, print_json, rows
+    from costsim.errors import DataError
     from costsim.report.verdict import ribbon_of
     from costsim.show.mask import mask_users
     from costsim.show.tables import table_text
@@ -39,6 +40,9 @@ def spend(
     records = read_records(folder)
     part = in_range(records, week, first, last)
     table = breakdown(part, by)
+    if table.empty:
+        shown = " to ".join(f"{t:%Y-%m-%d}" for t in records.period) if records.period else "none"
+        raise DataError(f"there is no record in this range; {folder} has {shown}")
     if by == "user" and not show_users:
         table["user_id"] = mask_users(table["user_id"])
     if as_json:

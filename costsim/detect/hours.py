@@ -97,7 +97,7 @@ def regular_hours(series: pd.Series[Any]) -> pd.Series[Any]:
     Raises
     ------
     DataError
-        The index is no aware DatetimeIndex of whole hours in rising order without repeats, or
+        The index is no aware DatetimeIndex of whole local hours in rising order without repeats, or
         a value is no finite number (NaN is allowed and means unknown).
     """
     import pandas as pd
@@ -116,9 +116,13 @@ def regular_hours(series: pd.Series[Any]) -> pd.Series[Any]:
         raise DataError(f"series index must be unique; got {index[index.duplicated()][0]} twice")
     if not index.is_monotonic_increasing:
         raise DataError("series index must rise; sort it first: series.sort_index()")
-    off = index != index.floor("h")
+    # local hours begin at a quarter past, half past or quarter to a UTC hour in some zones
+    hour = pd.Timedelta(hours=1)
+    off = (index != index.floor("15min")) | ((index - index[:1].min()) % hour != pd.Timedelta(0))
     if off.any():
-        raise DataError(f"series index must be whole hours (bin starts); got {index[off][0]}")
+        raise DataError(
+            f"series index must be whole hours (bin starts), an hour apart; got {index[off][0]}"
+        )
     try:
         values = series.to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError) as error:

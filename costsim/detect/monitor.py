@@ -121,7 +121,8 @@ class Stream:
         """
         at = bin_start(time)
         dollars = float(value)
-        if at != at.floor("h"):
+        since = at - self._times[0] if self._times else at - at.floor("15min")
+        if since % HOUR:
             raise DataError(f"time must be a whole hour (bin start); got {at}")
         if self._times and at <= self._times[-1]:
             raise DataError(f"time must be after {self._times[-1]}; got {at}")

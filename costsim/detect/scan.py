@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from costsim.detect.alarms import COLUMNS
+from costsim.detect.hours import bin_start
 from costsim.detect.presets import presets, z_score
 from costsim.detect.rules import FixedThreshold, UserShare
 from costsim.detect.series_detector import SeriesDetector
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from costsim.records.dataset import Records
 
 QUIET_HOURS = 24
-BASELINE_HOURS = 336
+TRAILING_HOURS, SEASONAL_HOURS = 48, 17 * 24
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,7 +140,7 @@ def scan(
     index = pd.DatetimeIndex(heard.total.index)
     low, high = (pd.Timestamp(bound) for bound in period)
     whole = (index >= low) & (index + hour <= high)
-    begin = None if start is None else pd.Timestamp(start)
+    begin = None if start is None else bin_start(start, "start")
     tables = []
     for detector in detectors:
         series = heard[detector.channel][whole]
@@ -163,9 +164,11 @@ def scan(
 def _notes(hours: int) -> tuple[str, ...]:
     if hours == 0:
         return ("There is no complete hour: no detector can judge.",)
-    if hours < BASELINE_HOURS:
+    if hours < TRAILING_HOURS:
+        return (f"{hours} complete hours: only rules judge; detectors that learn need 2 days.",)
+    if hours < SEASONAL_HOURS:
         return (
-            f"{hours} complete hours are too few to know a usual week: detectors that learn need "
-            "two weeks or more; only the rules judge.",
+            f"{hours} complete hours: seasonal detectors are silent, they need about 17 days; "
+            "rules and trailing detectors judge.",
         )
     return ()

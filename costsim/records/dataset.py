@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from costsim.errors import DataError, SettingError, UnknownNameError
+from costsim.errors import DataError, DatasetError, SettingError, UnknownNameError
 from costsim.records.manifest import Manifest
 from costsim.records.schema import BY_NAME, COST_FIELDS, DERIVED, FIELDS, check_frame, to_table
 
@@ -205,6 +205,9 @@ class Records:
         if self.folder is None:
             raise DataError("records need a folder or a table; got neither")
         paths = [str(self.folder / file) for file in self._paths()]
+        lost = next((path for path in paths if not Path(path).is_file()), None)
+        if lost:
+            raise DatasetError(f"{lost} is gone, though the manifest of {self.folder} names it")
         if not paths:
             return connection.from_arrow(to_table({}, 0))
         return connection.read_parquet(paths, hive_partitioning=False)

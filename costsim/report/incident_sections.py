@@ -274,7 +274,7 @@ def _month(replay: IncidentReplay) -> Section:
         prose=(
             f"{usd(month.so_far_usd, decimals=0)} are spent with {month.days_left} days to go. If "
             f"the feature stopped now, usual days would end the month at {usual}; days like the "
-            f"last seven, at {now}; days like the last one, at {last}.{missing}",
+            f"last seven, at {now}; the last day's multiple of its usual, at {last}.{missing}",
         ),
         figure=partial(
             figures.month_to_date,

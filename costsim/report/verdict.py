@@ -73,7 +73,7 @@ def week_card(
     lines += [_month_line(period, budget), *_limits_of_data(period), *caveats]
     ribbon = ribbon_of(period.records, period, *notes)
     return Card(
-        _title(period),
+        _title(period, budget),
         tuple(line for line in lines if line),
         ribbon,
         _level(period, budget),
@@ -96,7 +96,7 @@ def _span_words(period: Period) -> str:
     return "on this day" if period.days == 1 else f"in {period.days} days"
 
 
-def _title(period: Period) -> str:
+def _title(period: Period, budget: float | None = None) -> str:
     if period.usd == 0 and period.unpriced_share > 0:
         return f"{count(period.calls)} calls {_span_words(period)}, none of them priced."
     title = f"{usd(period.usd, decimals=0 if period.usd >= 100 else 2)} {_span_words(period)}"
@@ -105,14 +105,27 @@ def _title(period: Period) -> str:
         if not period.covered:
             part = f"{period.complete_days} of {period.days} days are in; they cost "
             title += f". {part}"
-            near = abs(period.ratio - 1) < 0.2
-            title += "what they usually do." if near else f"{ratio(period.ratio)} the usual."
+            title += (
+                "what they usually do."
+                if near_usual(period)
+                else f"{ratio(period.ratio)} the usual."
+            )
             return title + _of_it(period)
-        near = abs(period.ratio - 1) < 0.2
-        title += f": a usual {usual}." if near else f": {ratio(period.ratio)} a usual {usual}."
+        title += (
+            f": a usual {usual}."
+            if near_usual(period)
+            else f": {ratio(period.ratio)} a usual {usual}."
+        )
     else:
         title += f": {count(period.calls)} calls."
+    if near_usual(period) and _level(period, budget) == "bad":
+        title += " The month ends over its budget."
     return title + _of_it(period)
+
+
+def near_usual(period: Period) -> bool:
+    """Whether the period cost about what it usually does: within a fifth."""
+    return period.ratio is not None and abs(period.ratio - 1) < 0.2
 
 
 def _of_it(period: Period) -> str:
@@ -130,7 +143,8 @@ def _driver_lines(period: Period, show_users: bool) -> list[str]:
     if not driver.changed:
         part = share(driver.usd / period.usd) if period.usd else "–"
         lines.append(f"Largest: {driver.feature}, {usd(driver.usd)} ({part}).")
-    if driver.user is not None and driver.user_usd:
+    large = driver.changed or driver.user_usd >= 0.05 * period.usd  # else it is no news
+    if driver.user is not None and driver.user_usd and large:
         name = driver.user if show_users else mask_user(driver.user)
         lines.append(
             f"One user ({name}): {count(driver.user_calls)} {driver.feature} calls, "

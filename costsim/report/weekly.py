@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -65,7 +66,8 @@ def weekly_report(
     records = read_records(folder)
     view = week_view(records, week=week or "", budget_usd=budget_usd, show_users=show_users)
     found = view.period
-    name = week_name(found.start, found.days)
+    # named after its folder too, so that two products' pages lie side by side
+    name = f"{Path(folder).resolve().name}-{week_name(found.start, found.days)}"
     page = check_target(Path(out) / f"weekly-{name}.html")
     parameters = {
         "records_dir": str(Path(folder).resolve()),
@@ -74,7 +76,9 @@ def weekly_report(
         "show_users": show_users,
     }
     notebook = run_notebook(NOTEBOOK, Path(out) / f"weekly-{name}.ipynb", parameters)
-    command = f"costsim report weekly {folder}" + (f" --week {week}" if week else "")
+    words = ["costsim", "report", "weekly", str(folder), *(["--week", week] if week else [])]
+    words += ["--budget", f"{budget_usd:g}"] if budget_usd else []
+    command = shlex.join([*words, *(["--show-users"] if show_users else [])])
     manifest = records.manifest
     made = [("made by", command), ("time zone", records.time_zone), ("costsim", package_version())]
     if manifest.scenario_hash:

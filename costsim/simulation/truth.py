@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from costsim.errors import DataError
+from costsim.spend.bins import hour_shift
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +65,7 @@ def hourly_excess(records: Records) -> pd.DataFrame:
     since = incidents[["launched", "starts"]].min(axis=1).min()
     rows = records.between(since).to_pandas(["timestamp", "call_id", "total_cost_nano"])
     paid = rows.merge(truth, on="call_id", how="inner")
-    paid["time"] = paid["timestamp"].dt.floor("h")
+    shift = hour_shift(records)
+    paid["time"] = (paid["timestamp"] - shift).dt.floor("h") + shift
     paid["excess_nano"] = paid["total_cost_nano"] - paid["counterfactual_cost_nano"]
     return paid.groupby("time")["excess_nano"].sum().astype("int64").reset_index()

@@ -72,7 +72,7 @@ def bins(
         raise SettingError(f"by must name a key once; got {list(by)}")
     if minutes not in WIDTHS:
         raise SettingError(f"minutes must be one of {list(WIDTHS)}; got {minutes!r}")
-    shift = timedelta(minutes=_minute_of_zone(records))
+    shift = hour_shift(records)
     needed = ["timestamp", "input_tokens", "output_tokens", "total_cost_nano", *keys]
     since = nw.col("timestamp") - shift
     parts = {"time": since.dt.truncate("1h")}
@@ -111,12 +111,12 @@ def _key(name: str) -> str:
     return KEYS[name]
 
 
-def _minute_of_zone(records: Records) -> int:
-    """Minutes by which the local hour begins after the UTC hour: 30 in India, 15 in Nepal."""
+def hour_shift(records: Records) -> timedelta:
+    """What the local hour begins after the UTC hour: 30 minutes in India, 15 in Nepal."""
     span = records.period
     moment = span[0] if span else datetime(2000, 1, 1, tzinfo=UTC)
     offset = moment.astimezone(ZoneInfo(records.time_zone)).utcoffset() or timedelta()
-    return int(offset.total_seconds() // 60) % 60 and 60 - int(offset.total_seconds() // 60) % 60
+    return -offset % timedelta(hours=1)
 
 
 def local(times: Any, time_zone: str) -> pd.DatetimeIndex:

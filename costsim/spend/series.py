@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from costsim.errors import DataError
@@ -54,7 +54,10 @@ def hourly(records: Records, *, by: str | None = None) -> pd.DataFrame:
 
 
 def daily(records: Records, *, by: str | None = None) -> pd.DataFrame:
-    """Dollars and calls a local day: date, the column of `by`, usd, calls, cost_nano, complete."""
+    """Dollars and calls a local day: date, the column of `by`, usd, calls, cost_nano, complete.
+
+    A day is complete where the records cover it; see :func:`covered`.
+    """
     import pandas as pd
 
     hours = hourly(records, by=by)
@@ -63,13 +66,34 @@ def daily(records: Records, *, by: str | None = None) -> pd.DataFrame:
     counts = ["calls", "input_tokens", "output_tokens", "cost_nano", "unpriced_calls"]
     days = hours.groupby(keys, dropna=False, sort=True)[counts].sum().reset_index()
     days["usd"] = days["cost_nano"] / 1e9
-    span = records.period
-    assert span is not None
+    span = covered(records)
     dates = pd.to_datetime(days["date"])
     starts = _midnights(dates, records.time_zone)
     ends = _midnights(dates + timedelta(days=1), records.time_zone)
     days["complete"] = (starts >= span[0]) & (ends <= span[1])
     return days
+
+
+def covered(records: Records) -> tuple[datetime, datetime]:
+    """From when to when days count as complete.
+
+    A log begins with its first call and ends with its last, seldom at midnight: up to an hour
+    without a call at either end is taken as covered. A stated range is taken as it is.
+
+    Raises
+    ------
+    DataError
+        There is no record in range.
+    """
+    span = records.period
+    if span is None:
+        raise DataError("there is no record in range")
+    if records.simulated:
+        return span
+    slack = timedelta(hours=1)
+    low = span[0] if span[0] == records.start else span[0] - slack
+    high = span[1] if span[1] == records.end else span[1] + slack
+    return low, high
 
 
 def _midnights(dates: pd.Series[Any], time_zone: str) -> pd.Series[Any]:

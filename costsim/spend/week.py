@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from costsim.errors import DataError, SettingError
 from costsim.spend.breakdown import breakdown
-from costsim.spend.series import daily
+from costsim.spend.series import covered, daily
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +38,8 @@ class MonthEnd:
     """The bill at the end of the month under three plain assumptions on the days that are left.
 
     `usual`: each costs what its weekday cost before this period; `as_now`: what it cost in the
-    last seven days; `as_last_day`: what the last complete day cost. Missing where history does
-    not reach.
+    last seven days; `as_last_day`: as many times its usual as the last complete day did, or just
+    what that day cost where nothing is known of usual days. Missing where history does not reach.
     """
 
     so_far_usd: float
@@ -115,13 +115,13 @@ def last_week(records: Records) -> tuple[date, int]:
 
     Where they cover none, all days that they touch.
     """
-    span = _span(records)
+    span, edges = _span(records), covered(records)
     zone = ZoneInfo(records.time_zone)
     first, last = span[0].astimezone(zone), (span[1] - timedelta(microseconds=1)).astimezone(zone)
     monday = last.date() - timedelta(days=last.weekday())
     for start in (monday, monday - timedelta(days=7)):
         begin = datetime.combine(start, time(), zone)
-        if begin >= first and begin + timedelta(days=7) <= span[1].astimezone(zone):
+        if begin >= edges[0] and begin + timedelta(days=7) <= edges[1]:
             return start, 7
     return first.date(), (last.date() - first.date()).days + 1
 
@@ -272,24 +272,36 @@ def _month_end(whole: pd.DataFrame, start: date, end: date) -> MonthEnd | None:
     so_far = float(whole.loc[(whole.index >= first) & (whole.index <= last), "usd"].sum())
     left = [first.replace(day=n) for n in range(last.day + 1, length + 1)]
 
-    def projected(window_start: date, window_end: date) -> float | None:
-        """The bill if each day left costs what its weekday cost in a window."""
+    def by_weekday(window_start: date, window_end: date) -> pd.Series[float]:
+        """Mean cost of each weekday, Monday 0, over the complete days of a window."""
         window = whole[
             (whole.index >= window_start) & (whole.index < window_end) & whole["complete"]
         ]
-        by_weekday = window["usd"].groupby([d.weekday() for d in window.index]).mean()
-        if any(d.weekday() not in by_weekday.index for d in left):
+        means: pd.Series[float] = window["usd"].groupby([d.weekday() for d in window.index]).mean()
+        return means
+
+    def rest(weekdays: pd.Series[float]) -> float | None:
+        """What the days left cost if each costs what its weekday does."""
+        if any(d.weekday() not in weekdays.index for d in left):
             return None
-        return so_far + float(sum(by_weekday[d.weekday()] for d in left))
+        return float(sum(weekdays[d.weekday()] for d in left))
 
     week_end = last + timedelta(days=1)
     whole_week = all(_complete(whole, last - timedelta(days=n)) for n in range(7))
+    usual = by_weekday(start - timedelta(days=56), start)
+    usual_rest = rest(usual)
+    now_rest = rest(by_weekday(week_end - timedelta(days=7), week_end)) if whole_week else None
+    usual_last = float(usual.get(last.weekday(), 0.0))
+    last_usd = float(whole.loc[last, "usd"])
+    last_rest = last_usd * len(left)
+    if usual_rest is not None and usual_last > 0:
+        last_rest = usual_rest * last_usd / usual_last
     return MonthEnd(
         so_far_usd=so_far,
         days_left=len(left),
-        usual_usd=projected(start - timedelta(days=56), start),
-        as_now_usd=projected(week_end - timedelta(days=7), week_end) if whole_week else None,
-        as_last_day_usd=so_far + len(left) * float(whole.loc[last, "usd"]),
+        usual_usd=None if usual_rest is None else so_far + usual_rest,
+        as_now_usd=None if now_rest is None else so_far + now_rest,
+        as_last_day_usd=so_far + last_rest,
         complete=all(_complete(whole, first.replace(day=n)) for n in range(1, last.day + 1)),
     )
 

@@ -143,7 +143,9 @@ def compare_detectors(
     Notes
     -----
     Delay counts from the start of the incident to the end of the first alarm's bin, plus the lag;
-    dollars burned are the incident's dollars until then, a miss counted to the end of the run.
+    dollars burned are the incident's dollars until then, a miss counted to the end of the
+    scenario's week. ``delay_mean_h`` is over the runs that were caught; median and 90th percentile
+    count a miss as never.
     Runs that alarmed between the launch and the incident's start (`early`) or before the launch
     (`false`) are reported apart and left out of the delays. Ordinary life has no benign launches
     here, so a rule on new features looks better than it is.
@@ -211,11 +213,12 @@ def compare_detectors(
 
 @dataclass(frozen=True)
 class _Watch:
-    """Hours of a scenario at which watching, the launch and the incident begin."""
+    """Hours of a scenario at which watching, the launch and the incident begin, and its end."""
 
     start: int
     launch: int
     onset: int
+    end: int
 
     @classmethod
     def of(cls, scenario: Scenario) -> _Watch:
@@ -224,21 +227,44 @@ class _Watch:
                 f"scenario {scenario.name} must have exactly one incident to compare detectors "
                 f"on; it has {len(scenario.incidents)}"
             )
-        incident = next(iter(scenario.incidents.values()))
-        calendar = scenario.calendar
-        onset = calendar.elapsed_us(incident.starts) // HOUR_US
+        name, incident = next(iter(scenario.incidents.items()))
+        calendar, week = scenario.calendar, scenario.focus
+        start = int(calendar.day_starts[training_days(scenario)])
         launch = scenario.features[incident.feature].launch
-        launched = calendar.elapsed_us(launch) // HOUR_US if launch else onset
-        return cls(int(calendar.day_starts[training_days(scenario)]), launched, onset)
+        if launch is None or incident.starts < launch:
+            raise SettingError(
+                f"incident {name} must start at or after the launch of its feature to compare "
+                f"detectors on; {incident.feature} launches {launch or 'never'}"
+            )
+        onset_us = calendar.elapsed_us(incident.starts)
+        if onset_us % HOUR_US:
+            raise SettingError(
+                f"incident {name} must start on a whole hour to compare detectors on; "
+                f"got {incident.starts}"
+            )
+        last = (week.start - scenario.start).days + week.days
+        found = cls(
+            start=start,
+            launch=calendar.elapsed_us(launch) // HOUR_US,
+            onset=onset_us // HOUR_US,
+            end=int(calendar.day_starts[last]),
+        )
+        if not found.start <= found.launch <= found.onset < found.end:
+            raise SettingError(
+                f"incident {name} and its launch must lie in the scenario's week, "
+                f"{week.start} and {week.days} days, to compare detectors on"
+            )
+        return found
 
     def runs(self, detector: SeriesDetector, spend: HourlySpend, lag_hours: int) -> pd.DataFrame:
         """First alarm of each run, and the incident's dollars by then."""
         import pandas as pd
 
-        values = spend.channel(detector.channel)
-        first = detector.first_alarm(values, spend.hour_of_week, start=self.start)
+        values = spend.channel(detector.channel)[:, : self.end]
+        week = spend.hour_of_week[: self.end]
+        first = detector.first_alarm(values, week, start=self.start)
         hours = values.shape[1]
-        burned = np.cumsum(spend.excess[:, self.onset :], axis=1)
+        burned = np.cumsum(spend.excess[:, self.onset : self.end], axis=1)
         known = np.minimum(first + 1 + lag_hours, hours) - self.onset
         caught = first >= self.onset
         at = np.clip(known, 1, burned.shape[1]) - 1

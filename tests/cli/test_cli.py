@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,7 +104,7 @@ def test_wrong_arguments_are_one_line_and_leave_nothing(run, tmp_path, arguments
         (["spend", "{}", "--week", "2024-W29", "--from", "2024-07-15"], "got both"),
         (
             ["spend", "{}", "--from", "2024-07-20", "--to", "2024-07-15"],
-            "start must lie before end",
+            "--from must not lie after --to",
         ),
         (["detect", "{}", "--budget", "-5"], "--budget must be above 0; got -5"),
         (["report", "weekly", "{}", "--week", "2023-W01"], "there is no record from 2023-01-02"),
@@ -174,8 +175,8 @@ def test_detect_says_that_thresholds_are_not_calibrated(run, week) -> None:
 def test_report_weekly_writes_a_page_and_a_notebook(run, week, tmp_path) -> None:
     said = run("report", "weekly", str(week), "--out", "pages")
     assert said.code == 0, said.err
-    page = (tmp_path / "pages" / "weekly-2024-W29.html").read_text()
-    assert (tmp_path / "pages" / "weekly-2024-W29.ipynb").is_file()
+    page = (tmp_path / "pages" / "weekly-quiet-2024-W29.html").read_text()
+    assert (tmp_path / "pages" / "weekly-quiet-2024-W29.ipynb").is_file()
     assert "SIMULATED" in page
     assert not NAMES.search(page)
     assert "<script" not in page
@@ -206,3 +207,24 @@ def test_the_demo_writes_one_page(run, tmp_path) -> None:
     page = (tmp_path / "reports" / "demo.html").read_text()
     assert "The $40k week" in page
     assert len(costsim.read_records("runs/demo")) > 3_000_000
+
+
+def test_a_damaged_folder_is_one_line(run, week, tmp_path) -> None:
+    shutil.copytree(week, tmp_path / "damaged")
+    gone = sorted((tmp_path / "damaged" / "data").glob("*.parquet"))[0]
+    gone.unlink()
+    said = run("spend", "damaged")
+    assert said.code == 2
+    assert gone.name in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_no_record_in_range_is_said(run, week) -> None:
+    said = run("spend", str(week), "--week", "2023-W01")
+    assert said.code == 2
+    assert "no record in this range" in said.err
+
+
+def test_replacing_simulated_records_is_said(run) -> None:
+    run("simulate", "quiet", "--days", "1", "--out", "one")
+    assert "are replaced" in run("simulate", "quiet", "--days", "1", "--out", "one").out

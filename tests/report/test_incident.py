@@ -119,3 +119,19 @@ def test_the_arithmetic_of_the_account() -> None:
     assert not table["fits"].any()
     assert round(told_per_call(), 3) == 2.597
     assert other_claims()["computed"].round().tolist() == [250, 30, 20, 2]
+
+
+def test_a_zone_of_half_hours_gives_the_same_week(replay: IncidentReplay, tmp_path: Path) -> None:
+    scenario = replay.comparison.scenario.model_copy(
+        update={"name": "kolkata", "time_zone": "Asia/Kolkata"}
+    )
+    result = costsim.simulate(scenario, seed=11, out=tmp_path / "week")
+    study = costsim.study.compare_detectors(scenario, replicates=12, calibration_runs=8, seed=1)
+    there = replay_incident(result.records, study)
+    # the clocks of both zones are regular in these weeks, so local life is the same
+    assert there.burned["burned_usd"].tolist() == replay.burned["burned_usd"].tolist()
+    assert there.alarms["hours_since"].tolist() == replay.alarms["hours_since"].tolist()
+
+
+def test_a_miss_is_counted_to_the_end_of_the_week(replay: IncidentReplay) -> None:
+    assert replay.burned["time"].iloc[-1] == pd.Timestamp("2024-08-16 04:00", tz="UTC")

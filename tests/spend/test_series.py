@@ -103,8 +103,10 @@ def test_days_of_a_clock_change_have_23_or_25_hours(zone, start, lengths):
     records = run_of(zone, start, sum(lengths))
     daily = spend.daily(records)
     assert daily["calls"].tolist() == [60 * hours for hours in lengths]
-    # the last record stands a minute before midnight: its hour and day are not known to be whole
-    assert daily["complete"].tolist() == [True, True, False]
+    # the last record stands a minute before midnight, less than an hour: the day counts as whole
+    assert daily["complete"].tolist() == [True, True, True]
+    early = run_of(zone, start, sum(lengths) - 2)  # two hours before midnight: it does not
+    assert spend.daily(early)["complete"].tolist() == [True, True, False]
     hourly = spend.hourly(records)
     assert (hourly["calls"] == 60).all()
     assert hourly["complete"].tolist() == [True] * (sum(lengths) - 1) + [False]

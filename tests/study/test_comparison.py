@@ -127,7 +127,9 @@ def hand_made():
 )
 def test_early_false_caught_and_missed_are_told_apart(lag, hours, burned):
     rule = FixedThreshold(50.0, channel="total")
-    runs = _Watch(start=2, launch=4, onset=6).runs(rule, hand_made(), lag)
+    runs = _Watch(start=2, launch=4, onset=6, end=hand_made().total.shape[1]).runs(
+        rule, hand_made(), lag
+    )
     assert runs["false"].tolist() == [False, True, False, False, False, False]
     assert runs["early"].tolist() == [False, False, True, False, False, False]
     assert runs["missed"].tolist() == [True, False, False, False, False, True]
@@ -139,7 +141,9 @@ def test_early_false_caught_and_missed_are_told_apart(lag, hours, burned):
 
 def test_a_summary_by_hand():
     rule = FixedThreshold(50.0, channel="total")
-    runs = _Watch(start=2, launch=4, onset=6).runs(rule, hand_made(), 0)
+    runs = _Watch(start=2, launch=4, onset=6, end=hand_made().total.shape[1]).runs(
+        rule, hand_made(), 0
+    )
     row = _summary(rule, "nominal", runs, FalseAlarms(10, 7200))
     assert row["kept_runs"] == 4
     assert (row["caught_within_1h"], row["caught_within_4h"], row["missed"]) == (0.25, 0.5, 0.5)
