@@ -91,14 +91,14 @@ def import_records(
     price_book : str, path or PriceBook, optional
         The folder's own by default, ``"current"`` for a new folder.
     time_zone : str, optional
-        IANA zone of the product's people, in which days are cut and shown; the folder's own by
-        default, UTC for a new one.
+        IANA zone of the product's people, in which days are cut and shown; the folder's own,
+        which allows no other, or UTC for a new one.
     naive_time_zone : str
         IANA zone of times in the files that carry none.
     start : str, date or datetime, optional
         Day 0 of logs whose times count from one (BurstGPT), in `naive_time_zone`.
     monthly_budget_usd : float, optional
-        Kept in the manifest for reports; above 0.
+        Kept in the manifest for reports; above 0. Replaces the folder's, and the receipt says so.
     pseudonymise_key : str, optional
         Replaces user ids by a hash with this secret; the same key for all imports of a folder.
     progress : callable, optional
@@ -155,7 +155,7 @@ def import_records(
     before = _before(folder)
     given = read_map(map)
     _check(chosen, given, guess, start, monthly_budget_usd)
-    zone_name = zone(time_zone).key if time_zone else before.time_zone if before else "UTC"
+    zone_name = _zone_name(time_zone, before)
     said = {**given.constants, **{k: v for k, v in supplied.items() if v is not None}}
     _check_supplied(said)
     files = find_files(sources, folder)
@@ -255,6 +255,15 @@ def _mark(key: str | None) -> str | None:
         return None
     sign = hmac.new(key.encode(), b"which key", hashlib.sha256).hexdigest()[:8]
     return f"replaced, key {sign}"
+
+
+def _zone_name(given: str | None, before: Manifest | None) -> str:
+    name = zone(given).key if given else before.time_zone if before else "UTC"
+    if before and before.rows and name != before.time_zone:
+        raise SettingError(
+            f"time_zone must be {before.time_zone!r} like the rest of the folder; got {name!r}"
+        )
+    return name
 
 
 def _book(given: str | Path | PriceBook | None, before: Manifest | None) -> PriceBook:

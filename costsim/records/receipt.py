@@ -62,6 +62,10 @@ class Receipt:
         What a reader should know of how the files were read.
     rows_in_folder : int
         Rows of the dataset after the import.
+    naive_zone : str
+        Zone in which times without one were read; empty where the log or its format names it.
+    new_budget : (float or None, float or None), optional
+        The folder's monthly budget in US$ and what it was, where this import changed it.
     time_zone, price_book : str
     next_command : str
     """
@@ -79,6 +83,8 @@ class Receipt:
     supplied: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     rows_in_folder: int = 0
+    naive_zone: str = ""
+    new_budget: tuple[float | None, float | None] | None = None
     time_zone: str = "UTC"
     price_book: str = ""
     next_command: str = ""
@@ -121,12 +127,14 @@ class Receipt:
         return pd.DataFrame(rows, columns=names)
 
     def by_model(self) -> pd.DataFrame:
-        """Dollars theirs against ours by model, over calls where both are known."""
+        """Dollars theirs against ours by model; ours is unknown for calls without a price."""
         import pandas as pd
 
+        unknown = float("nan")
         rows = [
-            (d.model, d.calls, d.theirs_nano / 1e9, d.ours_nano / 1e9,
-             (d.ours_nano - d.theirs_nano) / 1e9)
+            (d.model, d.calls, d.theirs_nano / 1e9,
+             unknown if d.ours_nano is None else d.ours_nano / 1e9,
+             unknown if d.ours_nano is None else (d.ours_nano - d.theirs_nano) / 1e9)
             for d in self.facts.dollars.by_model
         ]  # fmt: skip
         names = ["model", "calls", "theirs_usd", "ours_usd", "difference_usd"]
@@ -169,6 +177,7 @@ class Receipt:
                 "ours_nano": dollars.ours_nano,
                 "difference_nano": dollars.difference_nano,
                 "theirs_total_nano": dollars.theirs_total_nano,
+                "theirs_unpriced_nano": dollars.theirs_unpriced_nano,
                 "ours_total_nano": dollars.ours_total_nano,
                 "by_model": [vars(one) for one in dollars.by_model],
             },
@@ -189,6 +198,8 @@ class Receipt:
             "missing": [{"field": name, "means": means} for name, means in self.missing],
             "notes": list(self.notes),
             "time_zone": self.time_zone,
+            "naive_time_zone": self.naive_zone or None,
+            "new_monthly_budget_usd": list(self.new_budget) if self.new_budget else None,
             "price_book": self.price_book,
             "next": self.next_command,
         }
@@ -242,7 +253,7 @@ class Receipt:
         from costsim.show.tables import table_text
 
         parts = [repr(self.card)]
-        parts += [table_text(frame, _FORMATS(frame), caption=caption, max_rows=30)
+        parts += [table_text(frame, _FORMATS(frame), caption=caption, max_rows=30, max_width=120)
                   for frame, caption in self._tables()]  # fmt: skip
         return "\n\n".join(parts)
 

@@ -29,6 +29,9 @@ _SHORT = (
     (timedelta(days=14), "no weekly rhythm to compare with: seasonal detectors need two weeks"),
 )
 
+# A log from Monday 00:01 to Sunday 23:59 is of whole weeks, though no call fell on midnight.
+_NEARLY = timedelta(hours=1)
+
 
 def title(receipt: Receipt) -> str:
     """The receipt in one sentence."""
@@ -46,15 +49,21 @@ def lines(receipt: Receipt) -> Iterator[str]:
     """What stands below the title."""
     facts = receipt.facts
     total = f"{receipt.out} holds {_calls(receipt.rows_in_folder)}."
-    yield (
-        f"Rows: {count(receipt.read)} read = {count(receipt.kept)} kept + "
-        f"{count(receipt.duplicates)} duplicates + {count(receipt.rejected)} rejected. {total}"
-    )
+    seen_before = [s for s in receipt.sources if not s.read and "imported before" in s.note]
+    if seen_before and len(seen_before) == len(receipt.sources):
+        files = "1 file" if len(seen_before) == 1 else f"{count(len(seen_before))} files"
+        yield f"{files} skipped: imported before. {total}"
+    else:
+        yield _rows(receipt, total)
+    if receipt.new_budget:
+        now, was = map(_budget, receipt.new_budget)
+        yield f"Monthly budget: {now}, was {was}."
     if receipt.rejected:
         why = "; ".join(f"{reason} ({count(n)})" for reason, n in receipt.reasons)
         yield f"Rejected: {why}. Listed in {', '.join(receipt.rejects_files)}."
     if facts.period:
         yield from _time(receipt)
+        yield _zones(receipt)
         yield from _dollars(receipt)
         yield _unattributed(receipt)
     if receipt.supplied:
@@ -73,11 +82,31 @@ def lines(receipt: Receipt) -> Iterator[str]:
     yield from receipt.notes
 
 
+def _rows(receipt: Receipt, total: str) -> str:
+    return (
+        f"Rows: {count(receipt.read)} read = {count(receipt.kept)} kept + "
+        f"{count(receipt.duplicates)} duplicates + {count(receipt.rejected)} rejected. {total}"
+    )
+
+
+def _budget(dollars: float | None) -> str:
+    if dollars is None:
+        return "not set"
+    return usd(dollars, decimals=None if dollars == round(dollars) else 2)
+
+
+def _zones(receipt: Receipt) -> str:
+    days = f"Days are cut in {receipt.time_zone} (--time-zone)."
+    if not receipt.naive_zone:
+        return days
+    return f"Times carry no zone: read as {receipt.naive_zone} (--naive-time-zone). {days}"
+
+
 def _time(receipt: Receipt) -> Iterator[str]:
     facts = receipt.facts
     assert facts.period
     first, last = (moment(t, receipt.time_zone) for t in facts.period)
-    short = [says for limit, says in _SHORT if receipt.span < limit]
+    short = [says for limit, says in _SHORT if receipt.span < limit - _NEARLY]
     tail = f" Too short to tell: {'; '.join(short)}." if short else ""
     yield f"Period: {first} to {last} ({receipt.time_zone}), {_span(receipt.span)}.{tail}"
     if facts.gap_count:
@@ -96,10 +125,18 @@ def _dollars(receipt: Receipt) -> Iterator[str]:
     if dollars.calls:
         off = dollars.difference_nano
         ratio = f" ({share(off / dollars.theirs_nano)})" if dollars.theirs_nano else ""
+        told = f"difference {usd(off / 1e9)}{ratio}"
+        if off and dollars.only_rounding:
+            told = "difference none beyond rounding"
+        more = dollars.theirs_unpriced_nano
+        rest = (
+            f"; theirs for all calls {usd((dollars.theirs_total_nano or 0) / 1e9)}, of which "
+            f"{usd(more / 1e9)} on calls without a price of ours"
+        )
         yield (
             f"Dollars over the {_calls(dollars.calls)} where both are known: theirs "
             f"{usd(dollars.theirs_nano / 1e9)}, ours {usd(dollars.ours_nano / 1e9)} by "
-            f"{receipt.price_book}, difference {usd(off / 1e9)}{ratio}."
+            f"{receipt.price_book}, {told}{rest if more else ''}."
         )
     else:
         totals = {

@@ -134,15 +134,13 @@ class IncidentReplay:
             line = f"The calibrated {name} raised no alarm"
         elif first["false"]:
             when = weekday_time(first["time"], zone)
-            line = (
-                f"First alarm of the calibrated {name}: {when}, before the launch, so a false one"
-            )
+            line = f"First calibrated alarm ({name}): {when}, before the launch, so a false one"
         elif first["early"]:
             when = weekday_time(first["time"], zone)
-            line = f"First alarm of the calibrated {name}: {when}, before the heavy use began"
+            line = f"First calibrated alarm ({name}): {when}, before the heavy use began"
         else:
             when = weekday_time(first["time"], zone)
-            line = f"First alarm of the calibrated {name}: {when} after {usd(first['burned_usd'])}"
+            line = f"First calibrated alarm ({name}): {when} after {usd(first['burned_usd'])}"
         if self.mail is None:
             return f"{line}."
         at, label = self.mail

@@ -281,3 +281,54 @@ def test_a_hopeless_file_is_given_up_early(tmp_path: Path) -> None:
     ):
         import_records("generic", log, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_way_out_of_other_times_can_be_copied(tmp_path: Path) -> None:
+    log = write(tmp_path, "when,input_tokens,output_tokens\n09.08.2024 10:00,1,2\n")
+    with pytest.raises(DataError) as caught:
+        import_records("generic", log, tmp_path / "out", map="timestamp=when")
+    told = str(caught.value)
+    columns, units = told.partition("of the lines ")[2].split(" and ")
+    toml = write(tmp_path, f"{columns}\n{units}\n", "times.toml")
+    import_records("generic", log, tmp_path / "out", map=toml)
+    stored = frame_of(tmp_path / "out")["timestamp"].tolist()
+    assert stored == [pd.Timestamp("2024-08-09T10:00:00Z")]
+
+
+@pytest.mark.parametrize(
+    ("written", "usd"),
+    [("$0.10", 0.1), ("US$ 2", 2), ("$1,234.50", 1234.5), ("1,234,567", 1234567), ("$.5", 0.5)],
+)
+def test_dollar_signs_and_thousands_are_read_and_told(
+    written: str, usd: float, tmp_path: Path
+) -> None:
+    row = f'2024-08-09T08:00:00Z,gpt-4o,"1,200","12,000",{chr(34)}{written}{chr(34)}\n'
+    log = write(tmp_path, LOG.partition("\n")[0] + "\n" + row)
+    receipt = import_records("generic", log, tmp_path / "out", guess=True)
+    stored = frame_of(tmp_path / "out")
+    assert stored["input_tokens"].tolist() == [1200]
+    assert stored["output_tokens"].tolist() == [12000]
+    assert stored["billed_cost_nano"].tolist() == [round(usd * 1e9)]
+    assert "log.csv: prompt_toks: thousands separators left out (1 rows)." in receipt.notes
+    assert ("log.csv: cost: a leading $ left out (1 rows)." in receipt.notes) is ("$" in written)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "cost"),
+    [("12,00", "1"), ("1,2000", "1"), ("0,120", "1"), ("$12", "1"), ("1", "0,123"), ("1", "12,5"),
+     ("1", "$-1"), ("1", "-$1"), ("1", "€1"), ("1", "1$"), ("1", "$$1"), ("1", "1 000"),
+     ("1", "CA$1"), ("1", "$")],
+)  # fmt: skip
+def test_other_spellings_of_amounts_stay_refused(tokens: str, cost: str, tmp_path: Path) -> None:
+    head = "timestamp,input_tokens,output_tokens,billed_cost\n"
+    good = "2024-08-09T08:00:00Z,1,2,3\n"
+    log = write(tmp_path, head + good + f'2024-08-09T08:00:00Z,"{tokens}",2,"{cost}"\n')
+    receipt = import_records("generic", log, tmp_path / "out")
+    assert (receipt.kept, receipt.rejected) == (1, 1)
+
+
+def test_where_commas_are_decimal_none_is_a_thousand(tmp_path: Path) -> None:
+    head = "timestamp;input_tokens;output_tokens;billed_cost\n"
+    rows = "".join(f"2024-08-09T08:00:00Z;1;2;{cost}\n" for cost in ("3", "1,234", "0,5"))
+    receipt = import_records("generic", write(tmp_path, head + rows), tmp_path / "out")
+    assert (receipt.kept, receipt.rejected) == (1, 2)

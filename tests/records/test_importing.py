@@ -265,3 +265,35 @@ def test_all_rows_refused_is_an_error(tmp_path: Path) -> None:
     ):
         import_records("generic", source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_has_one_time_zone_and_says_when_its_budget_changes(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    source = log(tmp_path, "a.csv", line("1"))
+    first = import_records("generic", source, out, time_zone="Asia/Tokyo", monthly_budget_usd=500)
+    assert "Monthly budget" not in str(first)
+    before = contents(out)
+    for again in (source, log(tmp_path, "b.csv", line("2"))):
+        with pytest.raises(SettingError) as caught:
+            import_records("generic", again, out, time_zone="Europe/Berlin")
+        assert str(caught.value) == (
+            "time_zone must be 'Asia/Tokyo' like the rest of the folder; got 'Europe/Berlin'"
+        )
+        assert contents(out) == before
+    same = import_records("generic", source, out, time_zone="Asia/Tokyo", monthly_budget_usd=500)
+    assert "Monthly budget" not in str(same)
+    told = str(import_records("generic", source, out, monthly_budget_usd=900))
+    assert "Monthly budget: $900, was $500." in told
+    assert Manifest.read(out).monthly_budget_usd == 900
+
+
+@pytest.mark.parametrize("head", [HEAD, "when,what,how many\n"])
+@pytest.mark.parametrize("guess", [True, False])
+def test_a_header_alone_is_said_to_be_one(head: str, guess: bool, tmp_path: Path) -> None:
+    (tmp_path / "header.csv").write_text(head)
+    with pytest.raises(DataError) as caught:
+        import_records("generic", tmp_path / "header.csv", tmp_path / "out", guess=guess)
+    assert str(caught.value) == "header.csv has a header and no rows"
+    log(tmp_path, "some calls.csv", line("1"))
+    receipt = import_records("generic", tmp_path / "*.csv", tmp_path / "out", guess=guess)
+    assert {s.name: s.kept for s in receipt.sources} == {"some calls.csv": 1, "header.csv": 0}

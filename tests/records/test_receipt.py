@@ -54,7 +54,9 @@ def test_dollars_are_compared_only_where_both_are_known() -> None:
     assert [(d.model, d.calls, d.theirs_nano, d.ours_nano) for d in dollars.by_model] == [
         ("a", 1, 10, 12),
         (None, 1, 7, 7),
+        ("b", 1, 5, None),
     ]
+    assert dollars.theirs_unpriced_nano == 5
 
 
 def write(tmp_path: Path, *rows: str) -> Path:
@@ -150,3 +152,74 @@ def test_a_receipt_of_nothing_new(rows: int, tmp_path: Path) -> None:
     assert "Nothing new" in str(again)
     assert "Supplied" not in str(again)
     assert again.rows_in_folder == rows
+
+
+def words_of(receipt: object) -> str:
+    return " ".join(str(receipt).split())
+
+
+def test_stated_costs_of_calls_without_a_price_are_told(tmp_path: Path) -> None:
+    log = write(
+        tmp_path,
+        "2024-08-09T08:00:00Z,gpt-4o,ann,1000,100,0.5",
+        "2024-08-09T08:00:01Z,mystery,ann,1000,100,1.25",
+    )
+    receipt = import_records("generic", log, tmp_path / "out")
+    told = "theirs for all calls $1.75, of which $1.25 on calls without a price of ours"
+    assert told in words_of(receipt)
+    row = receipt.by_model().set_index("model").loc["mystery"]
+    assert (row["calls"], row["theirs_usd"]) == (1, 1.25)
+    assert row[["ours_usd", "difference_usd"]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("billed", "rounding"),
+    # 1,000 tokens in and 100 out at $5 and $15 a million: $0.0065
+    [("0.0065004", True), ("0.0064996", True), ("0.0065", False), ("0.00655", False)],
+)
+def test_rounding_is_no_difference(billed: str, rounding: bool, tmp_path: Path) -> None:
+    log = write(tmp_path, f"2024-08-09T08:00:00Z,gpt-4o,ann,1000,100,{billed}")
+    receipt = import_records("generic", log, tmp_path / "out", price_book="list-2024")
+    assert ("none beyond rounding" in words_of(receipt)) is rounding
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "enough"),
+    [
+        ("2024-08-05T00:01:00Z", "2024-08-18T23:59:00Z", True),
+        ("2024-08-05T00:01:00Z", "2024-08-18T22:00:00Z", False),
+    ],
+)
+def test_two_weeks_need_no_call_at_midnight(
+    first: str, last: str, enough: bool, tmp_path: Path
+) -> None:
+    log = write(tmp_path, *(f"{when},gpt-4o,ann,1,1,0.1" for when in (first, last)))
+    receipt = import_records("generic", log, tmp_path / "out")
+    assert ("need two weeks" not in words_of(receipt)) is enough
+
+
+def test_what_times_are_taken_for_is_said(tmp_path: Path) -> None:
+    naive = write(tmp_path, "2024-08-09T08:00:00,gpt-4o,ann,1,1,0.1")
+    berlin = {"naive_time_zone": "Europe/Berlin", "time_zone": "Asia/Tokyo"}
+    said = words_of(import_records("generic", naive, tmp_path / "a", **berlin))  # type: ignore[arg-type]
+    assert "Times carry no zone: read as Europe/Berlin (--naive-time-zone)." in said
+    assert "Days are cut in Asia/Tokyo (--time-zone)." in said
+    zoned = write(tmp_path, "2024-08-09T08:00:00+02:00,gpt-4o,ann,1,1,0.1")
+    said = words_of(import_records("generic", zoned, tmp_path / "b"))
+    assert "carry no zone" not in said
+    assert "Days are cut in UTC" in said
+    traces = tmp_path / "azure.csv"
+    traces.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.97,10,1\n")
+    assert "carry no zone" not in words_of(import_records("azure", traces, tmp_path / "c"))
+    said = words_of(import_records("azure", traces, tmp_path / "d", naive_time_zone="Asia/Tokyo"))
+    assert "read as Asia/Tokyo" in said
+
+
+def test_a_file_imported_before_is_skipped_in_whole_words(tmp_path: Path) -> None:
+    log = write(tmp_path, "2024-08-09T08:00:00Z,gpt-4o,ann,1,1,0.1")
+    log = log.rename(tmp_path / "a rather long name of a log of calls.csv")
+    import_records("generic", log, tmp_path / "out")
+    said = words_of(import_records("generic", log, tmp_path / "out"))
+    assert "1 file skipped: imported before." in said
+    assert "Rows: 0 read" not in said
+    assert f"imported before as {log.name}, not read again" in said

@@ -14,5 +14,6 @@ AZURE = register(
             Column("output_tokens", ("GeneratedTokens",), required=True),
         ),
         constants={"usage_source": "provider"},
+        times_are_utc=True,
     )
 )

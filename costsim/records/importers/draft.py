@@ -75,6 +75,7 @@ class Draft:
 
     def __post_init__(self) -> None:
         self.faults = Faults(len(self.chunk))
+        self.zoneless: set[str] = set()  # columns with times that carry no zone
         self._raw: dict[str, Any] = {}
 
     def __len__(self) -> int:
@@ -112,7 +113,7 @@ class Draft:
         found = take(words.text(column, self.faults, name), paths)
         return {key: values.combine_chunks() for key, values in found.items()}
 
-    def instants(self, name: str) -> Any:
+    def instants(self, name: str, ours: str = "") -> Any:
         """A column of times in UTC; None where the file has none."""
         column = self.raw(name)
         if column is None:
@@ -120,8 +121,9 @@ class Draft:
         if name not in self.formats:
             self.formats[name] = times.detect(column, name)
         return times.instants(
-            column, self.formats[name], self.options.naive_zone, self.faults, name
-        )
+            column, self.formats[name], self.options.naive_zone, self.faults, name,
+            ours=ours, zoneless=self.zoneless,
+        )  # fmt: skip
 
     def translate(self, use: Use) -> None:
         """Make a field from a loaded column."""
@@ -132,11 +134,12 @@ class Draft:
         if kind == "time":
             if use.unit:
                 self.formats.setdefault(use.theirs, times.TimeFormat(use.unit))
-            self.known[use.ours] = self.instants(use.theirs)
+            self.known[use.ours] = self.instants(use.theirs, use.ours)
         elif kind == "count":
-            self.known[use.ours] = numbers.count(column, self.faults, use.theirs)
+            self.known[use.ours] = numbers.count(column, self.faults, use.theirs, self.notes)
         elif kind == "nano":
-            self.known[use.ours] = numbers.nano(column, use.unit or "usd", self.faults, use.theirs)
+            unit = use.unit or "usd"
+            self.known[use.ours] = numbers.nano(column, unit, self.faults, use.theirs, self.notes)
         elif kind == "number":
             factor = numbers.SPANS[use.unit] if use.unit else 1.0
             self.known[use.ours] = numbers.scaled(column, factor, self.faults, use.theirs)

@@ -139,5 +139,6 @@ LITELLM = register(
             "requester_ip_address": "addresses are never stored",
         },
         refine=refine,
+        times_are_utc=True,
     )
 )  # fmt: skip

@@ -47,6 +47,8 @@ class Importer:
         Works out what a plain translation cannot; changes the draft, refuses rows.
     needs_start : bool
         Times count from an unnamed day: the caller must say which.
+    times_are_utc : bool
+        The format's definition says so of times that carry no zone.
     any_columns : bool
         The format has no names of its own: the map is given or guessed.
 
@@ -65,6 +67,7 @@ class Importer:
     refine: Callable[[Draft], None] | None = None
     needs_start: bool = False
     any_columns: bool = False
+    times_are_utc: bool = False
 
     def fits(self, found: Sequence[str]) -> bool:
         """Whether a file with these columns looks like this format."""

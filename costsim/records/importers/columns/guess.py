@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -163,9 +164,9 @@ def _fits(use: Use, values: Any) -> Use | None:
     kind = BY_NAME[use.ours].kind
     faults = Faults(len(values))
     if kind == "count":
-        numbers.count(values, faults, use.theirs)
+        numbers.count(values, faults, use.theirs, Counter())
     elif kind == "nano":
-        numbers.nano(values, use.unit or "usd", faults, use.theirs)
+        numbers.nano(values, use.unit or "usd", faults, use.theirs, Counter())
     elif use.unit == "?":
         return _span_unit(use, values)
     elif kind == "number":

@@ -34,12 +34,12 @@ class Gap:
 
 @dataclass(frozen=True)
 class ModelDollars:
-    """Theirs against ours for one model, over calls where both are known."""
+    """Theirs against ours for one model; `ours_nano` is None for its calls without a price."""
 
     model: str | None
     calls: int
     theirs_nano: int
-    ours_nano: int
+    ours_nano: int | None
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,17 @@ class Dollars:
     def difference_nano(self) -> int:
         """Ours less theirs."""
         return self.ours_nano - self.theirs_nano
+
+    @property
+    def theirs_unpriced_nano(self) -> int:
+        """What the log states for calls that have no price of ours."""
+        return (self.theirs_total_nano or 0) - self.theirs_nano
+
+    @property
+    def only_rounding(self) -> bool:
+        """A difference below half a micro-dollar a call and 0.05%: logs round to 6 decimals."""
+        off = abs(self.difference_nano)
+        return off <= 500 * self.calls and off * 2000 < abs(self.theirs_nano)
 
 
 @dataclass(frozen=True)
@@ -164,6 +175,11 @@ def _by_model(
         rows = both & (codes == code)
         sums = int(rows.sum()), int(theirs[rows].sum()), int(ours[rows].sum())
         found.append(ModelDollars(labels[code], *sums))
+    unpriced = (theirs > 0) & ~_known(table, "total_cost_nano")
+    for code in np.unique(codes[unpriced]):
+        rows = unpriced & (codes == code)
+        stated = int(theirs[rows].sum())
+        found.append(ModelDollars(labels[code], int(rows.sum()), stated, None))
     return tuple(sorted(found, key=lambda one: (-one.theirs_nano, str(one.model))))
 
 

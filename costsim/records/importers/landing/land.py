@@ -97,6 +97,7 @@ class Landing:
         else:
             places = []
         plans = [file.plan for file in done]
+        was = before.monthly_budget_usd if before else None
         return Receipt(
             format=self.settings.importer.name,
             out=str(self.settings.out),
@@ -111,10 +112,20 @@ class Landing:
             supplied=dict(self.supplied) if len(kept) else {},
             notes=tuple(notes),
             rows_in_folder=manifest.rows,
+            naive_zone=self._naive_zone(done),
+            new_budget=(manifest.monthly_budget_usd, was)
+            if before and manifest.monthly_budget_usd != was
+            else None,
             time_zone=self.settings.time_zone,
             price_book=self.settings.book.name,
             next_command=shlex.join(["costsim", "spend", str(self.settings.out)]),
         )
+
+    def _naive_zone(self, done: Sequence[ReadFile]) -> str:
+        """The zone in which times without one were read; empty where the format names it."""
+        zone = self.settings.options.naive_zone
+        stated = self.settings.importer.times_are_utc and zone == "UTC"
+        return "" if stated or not any(file.zoneless for file in done) else zone
 
     def _read(
         self, before: Manifest | None, files: Sequence[tuple[Path, str]]
@@ -123,10 +134,10 @@ class Landing:
         known = {s.sha256: f"imported before as {s.name}" for s in before.sources} if before else {}
         done: list[ReadFile] = []
         skipped: list[SourceCount] = []
-        blank: list[str] = []
+        blank: list[tuple[str, str]] = []
         for path, name in files:
             if not path.stat().st_size and len(files) > 1:
-                blank.append(f"{name} is empty")
+                blank.append((name, f"{name} is empty"))
                 continue
             source = inspect(path, name)
             if source.digest in known:
@@ -137,13 +148,13 @@ class Landing:
             file = read_file(settings.importer, source, len(done), settings.request,
                              settings.options, self.progress)  # fmt: skip
             if not file.read:
-                blank.append(f"{name} has a header but no rows")
+                blank.append((name, f"{name} has a header and no rows"))
                 continue
             known[source.digest] = f"the same content as {name}"
             done.append(file)
         if not done and not skipped:
-            raise DataError("; ".join(blank[:3]))
-        skipped += [SourceCount(what.split(" ")[0], "", note=what) for what in blank]
+            raise DataError("; ".join(note for _, note in blank[:3]))
+        skipped += [SourceCount(name, "", note=note) for name, note in blank]
         return done, skipped
 
     def _once(

@@ -43,6 +43,8 @@ class ReadFile:
     read : int
         Rows seen, broken ones included.
     notes : list of str
+    zoneless : bool
+        Some times carry no zone.
     """
 
     source: SourceFile
@@ -52,6 +54,7 @@ class ReadFile:
     refused: list[tuple[int, str, str]] = field(default_factory=list)
     read: int = 0
     notes: list[str] = field(default_factory=list)
+    zoneless: bool = False
 
     def rejects(self) -> list[Reject]:
         """Refused rows with their lines, in the order of the file."""
@@ -79,7 +82,12 @@ def read_file(
         It is not of this format, or none of its first rows can be kept.
     """
     rows = open_rows(source)
-    plan = make_plan(importer, source.name, rows, request, options)
+    try:
+        plan = make_plan(importer, source.name, rows, request, options)
+    except DataError:
+        if _any_row(rows):
+            raise
+        return ReadFile(source, rows, Plan((), ()))  # nothing there to be named or guessed
     done = ReadFile(source, rows, plan, notes=list(rows.notes))
     formats: dict[str, Any] = {}
     counted: Counter[str] = Counter()
@@ -88,6 +96,7 @@ def read_file(
         _translate(draft, importer, plan)
         _collect(done, draft, number)
         counted += draft.notes
+        done.zoneless |= bool(draft.zoneless)
         if progress:
             progress(len(chunk) + len(chunk.malformed))
         if done.read >= _HOPELESS and len(done.refused) == done.read:
@@ -103,6 +112,10 @@ def read_file(
             "row may be wrong."
         )
     return done
+
+
+def _any_row(rows: Rows) -> bool:
+    return any(len(chunk) or chunk.malformed for chunk in rows.chunks(rows.columns[:1]))
 
 
 def _translate(draft: Draft, importer: Importer, plan: Plan) -> None:

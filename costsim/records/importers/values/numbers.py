@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,12 +21,19 @@ SPANS = {"ms": 1.0, "s": 1e3, "us": 1e-3, "ns": 1e-6, "min": 6e4}
 _MOST_NANO = 9e18
 
 
-def count(column: Any, faults: Faults, name: str) -> pa.Array:
-    """Whole numbers from 0 to 2,147,483,647, as int64; ``12.0`` is 12."""
+_GROUPED = r"^[1-9]\d{0,2}(,\d{3})+(\.\d+)?$"
+_DOLLAR = r"^(US)?\$ ?(\d|\.\d)"
+
+
+def count(column: Any, faults: Faults, name: str, notes: Counter[str] | None = None) -> pa.Array:
+    """Whole numbers from 0 to 2,147,483,647, as int64; ``12.0`` is 12.
+
+    Thousands separators are accepted where `notes` takes the word of it.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    whole = _integers(column, faults, name)
+    whole = _integers(_plain(column, name, notes), faults, name)
     if len(whole) > whole.null_count:
         low, high = (pc.min_max(whole)[end].as_py() for end in ("min", "max"))
         if low < 0:
@@ -38,6 +46,41 @@ def count(column: Any, faults: Faults, name: str) -> pa.Array:
             fits = pc.and_(pc.greater_equal(whole, 0), pc.less_equal(whole, MOST))
             return pc.if_else(fits, whole, pa.scalar(None, pa.int64()))
     return whole
+
+
+def _plain(column: Any, name: str, notes: Counter[str] | None, *, dollars: bool = False) -> Any:
+    """Text without thousands separators and, for `dollars`, without a leading ``$`` or ``US$``.
+
+    In money a comma may be a decimal one: where any value of the column has one that divides no
+    thousands, commas are left, and refused, in all.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    numeric = pa.types.is_primitive(kind) or pa.types.is_decimal(kind)
+    if notes is None or numeric:
+        return column
+    if pa.types.is_binary(kind) or pa.types.is_string(kind):  # at a glance, as most have none
+        seen = (pc.any(pc.match_substring(column, sign)).as_py() for sign in (",", "$"))
+        if not any(seen):
+            return column
+    words = text(column, Faults(len(column)), name)
+    signed = true(pc.match_substring_regex(words, _DOLLAR)) & dollars
+    commas = true(pc.match_substring(words, ","))
+    if not (signed.any() or commas.any()):
+        return column
+    bare = pc.replace_substring_regex(words, r"^(US)?\$ ?", "")
+    bare = pc.if_else(pa.array(signed), bare, words)
+    grouped = true(pc.match_substring_regex(bare, _GROUPED))
+    if dollars and (commas & ~grouped).any():
+        grouped[:] = False
+    bare = pc.if_else(pa.array(grouped), pc.replace_substring(bare, ",", ""), bare)
+    changed = grouped | (signed & ~commas)
+    for what, rows in (("a leading $", signed & changed), ("thousands separators", grouped)):
+        if rows.any():
+            notes[f"{name}: {what} left out"] += int(rows.sum())
+    return pc.if_else(pa.array(changed), bare, words) if changed.any() else column
 
 
 def _integers(column: Any, faults: Faults, name: str) -> Any:
@@ -102,12 +145,18 @@ def scaled(column: Any, factor: float, faults: Faults, name: str) -> Any:
     return values if factor == 1.0 else pc.multiply(values, factor)
 
 
-def nano(column: Any, unit: str, faults: Faults, name: str) -> pa.Array:
-    """Dollars as whole nano-dollars, to the nearest."""
+def nano(
+    column: Any, unit: str, faults: Faults, name: str, notes: Counter[str] | None = None
+) -> pa.Array:
+    """Dollars as whole nano-dollars, to the nearest.
+
+    ``$1,234.50`` is accepted where `notes` takes the word of it.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    values = scaled(column, MONEY[unit], faults, name)
+    plain = _plain(column, name, notes, dollars=unit == "usd")
+    values = scaled(plain, MONEY[unit], faults, name)
     huge = true(pc.greater(values, _MOST_NANO))
     if huge.any():
         faults.add(huge, f"{name} must be below 9 billion dollars; got {{}}", column)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import numpy as np
 from costsim.errors import DataError, SettingError
 from costsim.records.importers.values.faults import Faults, shown, true
 from costsim.records.importers.values.words import text
+from costsim.show.text import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,7 +109,16 @@ def _unit(number: float) -> str | None:
     return None
 
 
-def instants(column: Any, form: TimeFormat, naive_zone: str, faults: Faults, name: str) -> pa.Array:
+def instants(
+    column: Any,
+    form: TimeFormat,
+    naive_zone: str,
+    faults: Faults,
+    name: str,
+    *,
+    ours: str = "",
+    zoneless: set[str] | None = None,
+) -> pa.Array:
     """Instants in UTC to the microsecond.
 
     Parameters
@@ -120,16 +132,25 @@ def instants(column: Any, form: TimeFormat, naive_zone: str, faults: Faults, nam
         Gets what is no time, and times outside 2000 to 2100.
     name : str
         For the reasons.
+    ours : str
+        Field that a map names, so that a reason can say how to declare a pattern.
+    zoneless : set of str, optional
+        Gets the name where times carry no zone.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
+
+    def placed(local: Any) -> Any:
+        if zoneless is not None and local.null_count < len(local):
+            zoneless.add(name)
+        return _placed(local, naive_zone, faults, name)
 
     kind = column.type
     utc = pa.timestamp("us", tz="UTC")
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         local = column if pa.types.is_timestamp(kind) else column.cast(pa.timestamp("us"))
         if local.type.tz is None:
-            found = _placed(local.cast(pa.timestamp("us"), safe=False), naive_zone, faults, name)
+            found = placed(local.cast(pa.timestamp("us"), safe=False))
         else:
             found = local.cast(utc, safe=False)
     elif form.unit in _PER_SECOND:
@@ -137,12 +158,12 @@ def instants(column: Any, form: TimeFormat, naive_zone: str, faults: Faults, nam
     else:
         words = text(column, faults, name)
         if form.unit == "iso":
-            found = _from_iso(words, naive_zone, faults, name)
+            found = _from_iso(words, placed, faults, name, ours)
         else:
             local = pc.strptime(words, format=form.unit, unit="us", error_is_null=True)
             lost = true(pc.and_(words.is_valid(), local.is_null()))
             faults.add(lost, f"{name} must look like {form.unit}; got {{}}", words)
-            found = _placed(local, naive_zone, faults, name)
+            found = placed(local)
     micros = found.cast(pa.int64())
     outside = true(
         pc.or_(pc.less(micros, _FIRST_S * 10**6), pc.greater_equal(micros, _LAST_S * 10**6))
@@ -187,14 +208,16 @@ def _from_epoch(column: Any, per_second: int, faults: Faults, name: str) -> Any:
     return micros.cast(pa.timestamp("us", tz="UTC"))
 
 
-def _from_iso(words: Any, naive_zone: str, faults: Faults, name: str) -> Any:
+def _from_iso(
+    words: Any, placed: Callable[[Any], Any], faults: Faults, name: str, ours: str
+) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     naive, aware = pa.timestamp("ns"), pa.timestamp("ns", tz="UTC")
     utc = pa.timestamp("us", tz="UTC")
     try:
-        return _placed(_micros(words.cast(naive)), naive_zone, faults, name)
+        return placed(_micros(words.cast(naive)))
     except pa.ArrowInvalid:
         pass
     words = pc.replace_substring_regex(words, r" ?(UTC|GMT)$", "Z")
@@ -206,12 +229,20 @@ def _from_iso(words: Any, naive_zone: str, faults: Faults, name: str) -> Any:
     nothing = pa.scalar(None, pa.string())
     with_zone = _each(pc.if_else(zoned, words, nothing), aware).cast(utc, safe=False)
     without = _micros(_each(pc.if_else(zoned, nothing, words), naive))
-    found = pc.coalesce(with_zone, _placed(without, naive_zone, faults, name))
+    found = pc.coalesce(with_zone, placed(without))
     bad = true(pc.and_(words.is_valid(), found.is_null()))
-    faults.add(
-        bad, f"{name} must be an ISO 8601 time such as 2024-08-09T14:00:00Z; got {{}}", words
-    )
+    wanted = f"{name} must be an ISO 8601 time such as 2024-08-09T14:00:00Z; got {{}}"
+    faults.add(bad, wanted + (_way_out(name, ours) if ours else ""), words)
     return found
+
+
+def _way_out(name: str, ours: str) -> str:
+    """How a map declares another pattern: two lines of TOML, which can be copied as they stand."""
+    quoted = json.dumps(plain(name, 60), ensure_ascii=False)
+    return (
+        f"; declare its pattern in a TOML map (--map times.toml) of the lines "
+        f'columns.{ours} = {quoted} and units.{ours} = "%d.%m.%Y %H:%M"'
+    )
 
 
 def _micros(times: Any) -> Any:
