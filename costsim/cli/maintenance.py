@@ -35,8 +35,7 @@ def prices(
     table = found.to_frame(at=moment)
     if model is not None:
         names = table["model"].str.lower()
-        chosen = table[names == model.lower()]
-        table = chosen if len(chosen) else table[names.str.startswith(model.lower())]
+        table = table[names.str.startswith(model.lower())]
         if table.empty:
             found.unit(model, at=moment)  # says which names are close
             raise PriceError(f"model must have a price in {found.name!r}; got {model!r}")

@@ -11,6 +11,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from costsim.errors import ReportError, UnknownNameError
 from costsim.paths import bundled
 from costsim.report.page import check_target, refuse_outside, shell, write_page
 from costsim.show.cards import Ribbon
+from costsim.show.text import plain
 
 # ipykernel warns about its TCP transport at every start; nobody can act on it here
 _QUIET_KERNEL = ["--IPKernelApp.log_level=ERROR"]
@@ -107,6 +109,7 @@ def publish(
     *,
     ribbon: Ribbon,
     title: str = "",
+    subtitle: str = "",
     made: tuple[tuple[str, str], ...] = (),
 ) -> Path:
     """What an executed notebook says and shows, without its code, as one offline page.
@@ -121,6 +124,8 @@ def publish(
         Worn by the page.
     title : str
         Of the browser's tab; the first heading by default.
+    subtitle : str
+        Said above the first heading, such as the days reported on.
     made : tuple of (name, value)
         How to make it again.
 
@@ -145,7 +150,8 @@ def publish(
     heading = re.search(r"<h1[^>]*>(.*?)</h1>", body, flags=re.S)
     if not title:
         title = re.sub(r"<[^>]+>", "", heading[1]).strip() if heading else Path(notebook).stem
-    header = f"<header>\n<div>{ribbon._repr_html_()}</div>\n</header>\n"
+    above = f"<p>{escape(plain(subtitle))}</p>\n" if subtitle else ""
+    header = f"<header>\n<div>{ribbon._repr_html_()}</div>\n{above}</header>\n"
     return write_page(shell(title, header, _STYLE + body, ribbon, made), out)
 
 

@@ -84,7 +84,16 @@ def weekly_report(
     if manifest.scenario_hash:
         made.insert(1, ("scenario", f"{manifest.scenario}, hash {manifest.scenario_hash}"))
     ribbon = ribbon_of(records, found)
-    publish(notebook, page, ribbon=ribbon, title=f"LLM spend {name}", made=tuple(made))
+    last = found.start + timedelta(days=found.days - 1)
+    subtitle = f"{found.start:%a %Y-%m-%d} to {last:%a %Y-%m-%d}, {records.time_zone}"
+    publish(
+        notebook,
+        page,
+        ribbon=ribbon,
+        title=f"LLM spend {name}",
+        subtitle=subtitle if found.days > 1 else f"{last:%a %Y-%m-%d}, {records.time_zone}",
+        made=tuple(made),
+    )
     return WeeklyReport(view.card(), page, notebook)
 
 
