@@ -10,8 +10,6 @@
     ├── DatasetError (OSError)         a folder is no committed dataset, or is in the way
     ├── PriceError (LookupError)       a model has no price where one is required
     └── ReportError (RuntimeError)     a notebook failed; nothing was published
-
-Warnings: CostsimWarning (UserWarning) ── ShortHistoryWarning.
 """
 
 from __future__ import annotations
@@ -63,11 +61,3 @@ class PriceError(CostsimError, LookupError):
 
 class ReportError(CostsimError, RuntimeError):
     """A notebook failed; nothing was published."""
-
-
-class CostsimWarning(UserWarning):
-    """Base of costsim's warnings."""
-
-
-class ShortHistoryWarning(CostsimWarning):
-    """There is less history than the wanted statement needs."""

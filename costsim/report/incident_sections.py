@@ -186,7 +186,7 @@ def _shape(replay: IncidentReplay) -> str:
         return "The order holds for this incident's size and shape, and may differ for another."
     return (
         "This incident is a large step on a Monday morning with one script in it, which suits "
-        "rules on one user's dollars and plain thresholds; a slow rise would not."
+        "rules on one user's dollars and plain thresholds."
     )
 
 
@@ -288,23 +288,29 @@ def _month(replay: IncidentReplay) -> Section:
 
 
 def _arithmetic() -> Section:
+    table, told = story.arithmetic(), story.told_per_call()
+    own = table.loc[table["model"] == "gpt-4-turbo", "times_847_usd"].iloc[0]
+    fitting = int(table["fits"].sum())
     return Section(
         "What does not add up in the account",
         anchor="arithmetic",
         prose=(
-            f"$2,200 for 847 calls is {usd(story.told_per_call())} a call. No GPT-4 call of 2024 "
-            "can cost that inside its context window, and at the account's own price table 847 "
-            "calls of 50,000 tokens cost $476. “Dozens of times a day” is not 847 in four days, "
-            "which is 212 a day.",
+            f"{usd(story.TOLD_USD, decimals=0)} for {story.TOLD_CALLS} calls is "
+            f"{usd(told, decimals=3)} a call. {fitting or 'None'} of the three GPT-4 models "
+            "of 2024 can charge that for a call inside its context window, and at the price of "
+            f"the account itself, gpt-4-turbo's, {story.TOLD_CALLS} calls of "
+            f"{count(story.SENT_TOKENS)} tokens cost {usd(own, decimals=0)}. "
+            f"“Dozens of times a day” is not {story.TOLD_CALLS} in four days, which is "
+            f"{story.TOLD_CALLS / 4:.0f} a day.",
         ),
         table=table_html(
-            story.arithmetic(),
+            table,
             caption="50,000 tokens in and 2,048 out; prices of the book list-2024",
             labels={
                 "call_usd": "a call",
                 "times_847_usd": "847 calls",
                 "most_usd": "dearest call that fits",
-                "tokens_for_told": "input for $2.597 a call",
+                "tokens_for_told": f"input for {usd(told, decimals=3)} a call",
                 "fits": "fits the window",
             },
         )

@@ -21,7 +21,7 @@ from costsim.records.dataset import Records, read_records
 from costsim.report.verdict import week_card
 from costsim.show import figures
 from costsim.show.cards import Card
-from costsim.show.formats import count, share, usd, weekday_time
+from costsim.show.formats import count, weekday_time
 from costsim.show.mask import mask_users
 from costsim.show.tables import table_html, table_text
 from costsim.show.text import NO_TEX
@@ -235,14 +235,6 @@ class WeekView:
         import pandas as pd
 
         return Table(pd.DataFrame(rows), f"Unknown in these records. {note}".strip())
-
-    def summary(self) -> Note:
-        """The week in one sentence, for a mail."""
-        unpriced = share(self.period.unpriced_share)
-        return Note(
-            f"{count(self.period.calls)} calls, {usd(self.period.usd)}, {unpriced} of the calls "
-            f"unpriced, {share(self.period.unattributed_share)} without user or feature."
-        )
 
     def __repr__(self) -> str:
         return f"{self.card()!r}\n  next: .days(), .features(), .users(), .alarms()"
