@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from costsim.errors import CostsimError
 
-Kind = Literal["prices", "scenarios", "notebooks"]
+Kind = Literal["prices", "scenarios", "limits", "notebooks"]
 
 _PACKAGE: Final = Path(__file__).resolve().parent
 
@@ -20,7 +20,7 @@ def bundled(kind: Kind) -> Path:
 
     Parameters
     ----------
-    kind : {"prices", "scenarios", "notebooks"}
+    kind : {"prices", "scenarios", "limits", "notebooks"}
         Which folder.
 
     Returns

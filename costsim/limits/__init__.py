@@ -1,0 +1,17 @@
+"""What may be spent: policies as files, the integer decision, and the ledger that holds it."""
+
+from costsim.limits.accounts import Alert, Scopes
+from costsim.limits.ledger import Denied, Granted, MemoryLedger
+from costsim.limits.policy import Policy, limit_names, load_limits, parse_limits
+
+__all__ = [
+    "Alert",
+    "Denied",
+    "Granted",
+    "MemoryLedger",
+    "Policy",
+    "Scopes",
+    "limit_names",
+    "load_limits",
+    "parse_limits",
+]

@@ -1,0 +1,169 @@
+"""The slots of a ledger: which window of which entity a call's rules concern just now."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from costsim.limits.core import MINUTE, NO_LIMIT, OPEN, OPEN_RETRY_US
+from costsim.limits.policy import Policy
+from costsim.limits.rules import EVERYTHING, rules_of, watches_of
+from costsim.limits.windows import window_at
+
+ANONYMOUS = "\x00anonymous"
+"""Entity of calls without a user; no user can have this name."""
+
+
+class Scopes(NamedTuple):
+    """Whose budgets a call concerns; an anonymous user is a scope of its own."""
+
+    user: str | None
+    tier: str | None = None
+    feature: str | None = None
+
+
+class Alert(NamedTuple):
+    """A watched level of the month's budget was reached."""
+
+    share: float
+    level_nano: int
+    at_us: int
+
+
+class Account:
+    """The rules that concern some scopes, with the slots of their windows."""
+
+    __slots__ = (
+        "edition",
+        "limits",
+        "open_slots",
+        "open_units",
+        "periods",
+        "rules",
+        "scopes",
+        "slots",
+        "units",
+    )
+
+    def __init__(self, scopes: Scopes, edition: int) -> None:
+        self.scopes = scopes
+        self.edition = edition
+        self.rules: list[int] = []
+        self.slots: list[int] = []
+        self.units: list[int] = []
+        self.limits: list[int] = []
+        self.periods: list[int] = []
+        self.open_slots: list[int] = []
+        self.open_units: list[int] = []
+
+
+class Accounts:
+    """All slots of one ledger.
+
+    Parameters
+    ----------
+    policy : Policy
+    keep_us : int
+        How long after its end a window's slots may still be corrected.
+    """
+
+    def __init__(self, policy: Policy, keep_us: int) -> None:
+        self.rules = rules_of(policy)
+        self.settled: list[int] = []
+        self.held: list[int] = []
+        self._watches = watches_of(policy, self.rules)
+        self._watched = 0
+        self._zone = policy.zone
+        self._keep_us = keep_us
+        self._windows = [(0, 0)] * OPEN  # start and end, by period
+        self._next_end = 0
+        self._edition = 0
+        self._slots: list[dict[str, int]] = [{} for _ in self.rules]
+        self._ended: deque[tuple[int, list[int]]] = deque()
+        self._free: list[int] = []
+        self._known: dict[Scopes, Account] = {}
+
+    def of(self, scopes: Scopes, now: int) -> Account:
+        """The account of some scopes, whose slots are those of the present windows."""
+        self.roll(now)
+        account = self._known.get(scopes)
+        if account is None or account.edition != self._edition:
+            account = self._known[scopes] = self._build(scopes)
+        return account
+
+    def ends(self, account: Account, now: int) -> list[int]:
+        """End of each rule's window; for calls in flight, when to ask again."""
+        return [
+            now + OPEN_RETRY_US if period == OPEN else self._windows[period][1]
+            for period in account.periods
+        ]
+
+    def reached(self, now: int) -> list[Alert]:
+        """Watched levels that the month's spend has newly reached."""
+        found = []
+        while self._watched < len(self._watches):
+            watch = self._watches[self._watched]
+            slot = self._slots[watch.rule].get(EVERYTHING)
+            if slot is None or self.settled[slot] < watch.level_nano:
+                break
+            found.append(Alert(watch.share, watch.level_nano, now))
+            self._watched += 1
+        return found
+
+    def _build(self, scopes: Scopes) -> Account:
+        account = Account(scopes, self._edition)
+        entities = {
+            "user": ANONYMOUS if scopes.user is None else scopes.user,
+            "tier": scopes.tier,
+            "feature": scopes.feature,
+            "organisation": EVERYTHING,
+        }
+        for index, rule in enumerate(self.rules):
+            entity = entities[rule.scope]
+            if entity is None:
+                continue
+            limit = rule.limit_of(entity, scopes.tier)
+            if limit == NO_LIMIT and rule.scope != "organisation":
+                continue
+            slot = self._slots[index].get(entity)
+            if slot is None:
+                slot = self._slots[index][entity] = self._new_slot()
+            account.rules.append(index)
+            account.slots.append(slot)
+            account.units.append(rule.unit)
+            account.limits.append(limit)
+            account.periods.append(rule.period)
+            if rule.period == OPEN:
+                account.open_slots.append(slot)
+                account.open_units.append(rule.unit)
+        return account
+
+    def _new_slot(self) -> int:
+        if self._free:
+            slot = self._free.pop()
+            self.settled[slot] = self.held[slot] = 0
+            return slot
+        self.settled.append(0)
+        self.held.append(0)
+        return len(self.settled) - 1
+
+    def roll(self, now: int) -> None:
+        """New windows where one has ended; the slots of ended ones are kept for corrections."""
+        if now < self._next_end:
+            return
+        while self._ended and self._ended[0][0] <= now:
+            self._free += self._ended.popleft()[1]
+        for period in range(MINUTE, OPEN):
+            if now < self._windows[period][1] and self._windows[period] != (0, 0):
+                continue
+            self._windows[period] = window_at(period, now, self._zone)
+            for index, rule in enumerate(self.rules):
+                if rule.period == period and self._slots[index]:
+                    slots = list(self._slots[index].values())
+                    self._ended.append((now + self._keep_us, slots))
+                    self._slots[index] = {}
+                    if any(watch.rule == index for watch in self._watches):
+                        self._watched = 0
+        used = {rule.period for rule in self.rules} - {OPEN}
+        self._next_end = min((self._windows[p][1] for p in used), default=2**62)
+        self._edition += 1

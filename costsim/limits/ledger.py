@@ -1,0 +1,351 @@
+"""The in-process ledger: reserve before the call, settle after it, and nothing is lost between."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from costsim.errors import LedgerError, SettingError
+from costsim.limits import core
+from costsim.limits.accounts import Account, Accounts, Alert, Scopes
+from costsim.limits.checking import checked_amount, checked_id, checked_scopes
+from costsim.limits.policy import Policy
+
+
+class Granted(NamedTuple):
+    """The call may be made: `candidate` of those asked, whose upper bound is now held."""
+
+    candidate: int
+    model: str
+    held_nano: int
+
+    def __bool__(self) -> bool:
+        return True
+
+
+class Denied(NamedTuple):
+    """The call may not be made; nothing was changed.
+
+    `scope` and `window` name the first limit without room. `retry_at_us` is the first moment, in
+    microseconds since 1970, at which the windows that refuse have ended; None when the call is
+    larger than a limit. `by_holds` says that only open reservations were in the way. `cap` is the
+    key of the limits file, such as ``"hour_usd"``.
+    """
+
+    scope: str
+    window: str
+    retry_at_us: int | None
+    retry_after_seconds: float | None
+    by_holds: bool = False
+    cap: str = ""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+class _Hold:
+    """One call's reservation, and how it was resolved."""
+
+    __slots__ = ("account", "asked", "granted", "nano", "state", "tokens")
+
+    def __init__(
+        self,
+        asked: object,
+        granted: Granted,
+        account: Account,
+        nano: int,
+        tokens: int,
+    ) -> None:
+        self.asked = asked
+        self.granted = granted
+        self.account = account
+        self.nano = nano
+        self.tokens = tokens
+        self.state = "held"
+
+
+class MemoryLedger:
+    """Limits held in this process: exact under threads, gone with the process.
+
+    Parameters
+    ----------
+    policy : Policy
+        From :func:`load_limits`.
+    clock : callable, optional
+        Microseconds since 1970; the system clock by default. A clock that steps back is taken to
+        stand still.
+    retention_seconds : float
+        How long a resolved call id and an ended window are remembered, at least the lease.
+
+    Notes
+    -----
+    Two-phase accounting as in TigerBeetle: a reservation holds an upper bound, settling replaces
+    it by what the call cost, in the windows of the reservation. A lease that runs out charges the
+    hold, because the provider has probably billed, and a later settle corrects it. With
+    ``accounting = "check"`` nothing is held and the windows of the settling are charged: how far
+    that overshoots is what the simulation measures.
+
+    Examples
+    --------
+    >>> from costsim.limits import MemoryLedger, Scopes, load_limits
+    >>> ledger = MemoryLedger(load_limits("flat-caps"), clock=lambda: 0)
+    >>> alice = Scopes("alice", tier="free", feature="chat")
+    >>> ledger.reserve("call-1", alice, [("gpt-4o", 600_000_000)], input_tokens=900)
+    Granted(candidate=0, model='gpt-4o', held_nano=600000000)
+    >>> denied = ledger.reserve("call-2", alice, [("gpt-4o", 600_000_000)], input_tokens=900)
+    >>> denied.scope, denied.window, denied.retry_after_seconds, denied.by_holds
+    ('user', 'hour', 3600.0, True)
+    >>> ledger.settle("call-1", 250_000_000)
+    True
+    >>> bool(ledger.reserve("call-2", alice, [("gpt-4o", 600_000_000)], input_tokens=900))
+    True
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        clock: Callable[[], int] | None = None,
+        retention_seconds: float = 172_800,
+    ) -> None:
+        if retention_seconds < policy.lease_seconds:
+            raise SettingError(
+                f"retention_seconds must be at least the lease, {policy.lease_seconds:g}; "
+                f"got {retention_seconds!r}"
+            )
+        self.policy = policy
+        self.alerts: list[Alert] = []
+        self._clock = clock or (lambda: time.time_ns() // 1000)
+        self._accounts = Accounts(policy, round((retention_seconds + policy.lease_seconds) * 1e6))
+        self._holds: dict[str, _Hold] = {}
+        self._leases: list[tuple[int, str]] = []
+        self._resolved: list[tuple[int, str]] = []
+        self._lease_us = round(policy.lease_seconds * 1e6)
+        self._retention_us = round(retention_seconds * 1e6)
+        self._checks = policy.accounting == "check"
+        self._now = 0
+        self._lock = threading.RLock()
+
+    def reserve(
+        self,
+        call_id: str,
+        scopes: Scopes,
+        candidates: Sequence[tuple[str, int]],
+        *,
+        input_tokens: int = 0,
+        max_output_tokens: int | None = None,
+    ) -> Granted | Denied:
+        """Hold the first candidate that fits all windows of all scopes, or change nothing.
+
+        Parameters
+        ----------
+        call_id : str
+            The idempotency key: the same call again gets the same grant.
+        scopes : Scopes
+            Whose budgets it concerns.
+        candidates : sequence of (model, upper bound in nano-dollars)
+            In order of preference; the first is the model asked for.
+        input_tokens : int
+            Counted or estimated.
+        max_output_tokens : int, optional
+            At most this many are asked for; the policy's cap by default, and never more.
+
+        Raises
+        ------
+        LedgerError
+            The same id was used for another call.
+        SettingError
+            An id or amount that is not allowed.
+        """
+        checked_id(call_id, "call_id")
+        scopes = checked_scopes(scopes)
+        tokens_in = checked_amount(input_tokens, "input_tokens")
+        if not candidates:
+            raise SettingError("candidates must not be empty")
+        for model, bound in candidates:
+            checked_amount(bound, f"upper bound of {model}")
+        most_out = self.policy.request.max_output_tokens
+        if max_output_tokens is not None:
+            most_out = min(most_out, checked_amount(max_output_tokens, "max_output_tokens"))
+        asked = (scopes, tuple(candidates), tokens_in, most_out)
+        with self._lock:
+            now = self._advance()
+            known = self._holds.get(call_id)
+            if known is not None:
+                if known.asked != asked:
+                    raise LedgerError(f"call id {call_id!r} was used for another call")
+                return known.granted
+            most_in = self.policy.request.max_input_tokens
+            if most_in is not None and tokens_in > most_in:
+                return Denied("request", "input_tokens", None, None, cap="max_input_tokens")
+            account = self._accounts.of(scopes, now)
+            return self._decide(call_id, asked, account, candidates, tokens_in + most_out, now)
+
+    def _decide(
+        self,
+        call_id: str,
+        asked: object,
+        account: Account,
+        candidates: Sequence[tuple[str, int]],
+        tokens: int,
+        now: int,
+    ) -> Granted | Denied:
+        settled, held = self._accounts.settled, self._accounts.held
+        slots, units, limits = account.slots, account.units, account.limits
+        count, first = len(slots), -1
+        for index, (model, bound) in enumerate(candidates):
+            ask = (1, 1) if self._checks else (bound, tokens)
+            refused = core.refusal(slots, units, limits, count, *ask, settled, held)
+            if refused < 0:
+                granted = Granted(index, model, 0 if self._checks else bound)
+                self._hold(call_id, _Hold(asked, granted, account, *ask), now)
+                return granted
+            first = refused if first < 0 else first
+        moment: int | None = None
+        for _, bound in candidates:
+            ask = (1, 1) if self._checks else (bound, tokens)
+            ends = self._accounts.ends(account, now)
+            at = core.admits_at(slots, units, limits, ends, count, *ask, settled, held)
+            if at != core.NEVER:
+                moment = at if moment is None else min(moment, at)
+        rule = self._accounts.rules[account.rules[first]]
+        ask = (1, 1) if self._checks else (candidates[0][1], tokens)
+        by_holds = rule.period != core.OPEN and core.refused_by_holds(
+            slots, units, limits, count, *ask, settled
+        )
+        after = None if moment is None else (moment - now) / 1e6
+        return Denied(rule.scope, rule.window, moment, after, by_holds, rule.cap)
+
+    def _hold(self, call_id: str, hold: _Hold, now: int) -> None:
+        account, held = hold.account, self._accounts.held
+        if self._checks:  # only calls in flight are known before a call ends
+            core.hold(account.open_slots, account.open_units, len(account.open_slots), 0, 0, held)
+        else:
+            core.hold(
+                account.slots, account.units, len(account.slots), hold.nano, hold.tokens, held
+            )
+            heapq.heappush(self._leases, (now + self._lease_us, call_id))
+        self._holds[call_id] = hold
+
+    def settle(self, call_id: str, cost_nano: int, tokens: int | None = None) -> bool:
+        """Charge what a call cost; a call counts once, however often it is settled.
+
+        Parameters
+        ----------
+        cost_nano : int
+            Nano-dollars, not negative; may pass the hold.
+        tokens : int, optional
+            Input and output; the held upper bound by default.
+
+        Returns
+        -------
+        bool
+            False when the call had been settled or released before.
+
+        Raises
+        ------
+        LedgerError
+            No such call is known.
+        """
+        checked_amount(cost_nano, "cost_nano")
+        if tokens is not None:
+            checked_amount(tokens, "tokens")
+        with self._lock:
+            now = self._advance()
+            hold = self._known(call_id)
+            if hold.state in ("settled", "released"):
+                return False
+            used = hold.tokens if tokens is None else tokens
+            if hold.state == "expired":
+                self._book(hold.account, cost_nano - hold.nano, used - hold.tokens, 0)
+            else:
+                self._drop(hold)
+                account = hold.account
+                if self._checks:
+                    account = self._accounts.of(account.scopes, now)
+                self._book(account, cost_nano, used, 1)
+            self._resolve(call_id, hold, "settled", now)
+            return True
+
+    def release(self, call_id: str) -> bool:
+        """Drop the hold of a call that was not made; False when it was resolved before."""
+        with self._lock:
+            now = self._advance()
+            hold = self._known(call_id)
+            if hold.state != "held":
+                return False
+            self._drop(hold)
+            self._resolve(call_id, hold, "released", now)
+            return True
+
+    def usage(self, scopes: Scopes) -> dict[tuple[str, str], tuple[int, int, int]]:
+        """What the windows of some scopes hold now: ``{(scope, cap): (settled, held, limit)}``."""
+        with self._lock:
+            account = self._accounts.of(checked_scopes(scopes), self._advance())
+            return {
+                (self._accounts.rules[r].scope, self._accounts.rules[r].cap): (
+                    self._accounts.settled[slot],
+                    self._accounts.held[slot],
+                    limit,
+                )
+                for r, slot, limit in zip(
+                    account.rules, account.slots, account.limits, strict=True
+                )
+            }  # fmt: skip
+
+    def __repr__(self) -> str:
+        open_calls = sum(hold.state == "held" for hold in self._holds.values())
+        return (
+            f"MemoryLedger({self.policy.name}, {open_calls:,} calls open); "
+            "next: ledger.reserve(call_id, scopes, candidates)"
+        )
+
+    def _known(self, call_id: str) -> _Hold:
+        hold = self._holds.get(checked_id(call_id, "call_id"))
+        if hold is None:
+            raise LedgerError(
+                f"call id {call_id!r} is not known: it was never granted, or longer ago than "
+                f"{self._retention_us / 1e6:g} s"
+            )
+        return hold
+
+    def _book(self, account: Account, cost_nano: int, tokens: int, calls: int) -> None:
+        core.charge(
+            account.slots, account.units, account.periods, len(account.slots),
+            cost_nano, tokens, calls, self._accounts.settled,
+        )  # fmt: skip
+        self.alerts += self._accounts.reached(self._now)
+
+    def _drop(self, hold: _Hold) -> None:
+        account, held = hold.account, self._accounts.held
+        if self._checks:
+            core.release(
+                account.open_slots, account.open_units, len(account.open_slots), 0, 0, held
+            )
+        else:
+            core.release(
+                account.slots, account.units, len(account.slots), hold.nano, hold.tokens, held
+            )
+
+    def _resolve(self, call_id: str, hold: _Hold, state: str, now: int) -> None:
+        hold.state = state
+        heapq.heappush(self._resolved, (now + self._retention_us, call_id))
+
+    def _advance(self) -> int:
+        """The time, after what it brings: leases that run out, and what may be forgotten."""
+        now = self._now = max(self._now, int(self._clock()))
+        while self._leases and self._leases[0][0] <= now:
+            _, call_id = heapq.heappop(self._leases)
+            hold = self._holds.get(call_id)
+            if hold is not None and hold.state == "held":
+                self._drop(hold)
+                self._book(hold.account, hold.nano, hold.tokens, 1)
+                hold.state = "expired"
+                heapq.heappush(self._resolved, (now + self._retention_us, call_id))
+        self._accounts.roll(now)
+        while self._resolved and self._resolved[0][0] <= now:
+            self._holds.pop(heapq.heappop(self._resolved)[1], None)
+        return now

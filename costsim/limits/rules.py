@@ -1,0 +1,117 @@
+"""A policy as a flat list of rules, in the order in which they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from costsim.limits.core import CALLS, DAY, HOUR, MONTH, NANO, NO_LIMIT, OPEN, TOKENS
+from costsim.limits.policy import CAP_NAMES, Policy, nano
+
+_UNITS = {"usd": NANO, "calls": CALLS, "tokens": TOKENS}
+_PERIODS = {"hour": HOUR, "day": DAY, "month": MONTH, "open": OPEN}
+
+SCOPES = ("user", "tier", "feature", "organisation")
+"""Whose account a rule is; the order in which rules are asked."""
+
+EVERYTHING = ""
+"""The one entity of the organisation."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One cap: of whom, of what, over which window, and how much.
+
+    Parameters
+    ----------
+    scope : {"user", "tier", "feature", "organisation"}
+    cap : str
+        Key of the policy, such as ``"day_usd"``.
+    unit, period : int
+        Codes of the decision core.
+    limit : int
+        For entities without one of their own; `NO_LIMIT` where there is none.
+    by_entity, by_tier : mapping of str to int
+        Limits of single entities; of the users of a tier.
+    """
+
+    scope: str
+    cap: str
+    unit: int
+    period: int
+    limit: int
+    by_entity: Mapping[str, int] = field(default_factory=dict)
+    by_tier: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def window(self) -> str:
+        """hour, day, month, or open."""
+        return self.cap.split("_")[0]
+
+    def limit_of(self, entity: str, tier: str | None) -> int:
+        """Limit of one entity, whose users' tier is `tier`."""
+        if entity in self.by_entity:
+            return self.by_entity[entity]
+        return self.by_tier.get(tier, self.limit) if tier is not None else self.limit
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A level of spend that people want to hear of: rule, nano-dollars, share of the budget."""
+
+    rule: int
+    level_nano: int
+    share: float
+
+
+def rules_of(policy: Policy) -> tuple[Rule, ...]:
+    """The rules of a policy, those of users first.
+
+    Examples
+    --------
+    >>> from costsim.limits import load_limits
+    >>> [f"{rule.scope} {rule.cap}" for rule in rules_of(load_limits("flat-caps"))]
+    ['user hour_usd', 'user day_usd', 'user month_usd', 'organisation month_usd']
+    """
+    found: list[Rule] = []
+    for cap in CAP_NAMES:
+        period, unit = cap.split("_")
+        codes = {"cap": cap, "unit": _UNITS[unit], "period": _PERIODS[period]}
+        for scope in SCOPES:
+            default, entities, tiers = _limits(policy, scope, cap)
+            if default < NO_LIMIT or entities or tiers:
+                found.append(Rule(scope, **codes, limit=default, by_entity=entities, by_tier=tiers))  # type: ignore[arg-type]
+    return tuple(sorted(found, key=lambda rule: SCOPES.index(rule.scope)))
+
+
+def watches_of(policy: Policy, rules: tuple[Rule, ...]) -> tuple[Watch, ...]:
+    """The levels at which the organisation's month alerts, rising."""
+    for index, rule in enumerate(rules):
+        if rule.scope == "organisation" and rule.cap == "month_usd":
+            budget = policy.organisation.month_usd or 0.0
+            shares = sorted(policy.organisation.alert_at)
+            return tuple(Watch(index, nano(budget * share), share) for share in shares)
+    return ()
+
+
+def _limits(policy: Policy, scope: str, cap: str) -> tuple[int, dict[str, int], dict[str, int]]:
+    if scope == "organisation":
+        stated = policy.organisation.stated.get(cap)
+        if stated is None:
+            return NO_LIMIT, {}, {}
+        return NO_LIMIT, {EVERYTHING: stated if policy.enforce_organisation else NO_LIMIT}, {}
+    if scope == "user":
+        default = policy.user.stated.get(cap, NO_LIMIT)
+        named, tiers = policy.user.by_user, policy.user.by_tier
+        return default, _stated(named, cap), _stated(tiers, cap)
+    groups = policy.tier if scope == "tier" else policy.feature
+    return NO_LIMIT, _stated(groups, cap), {}
+
+
+def _stated(groups: Mapping[str, object], cap: str) -> dict[str, int]:
+    found = {}
+    for name, caps in groups.items():
+        value = caps.stated.get(cap)  # type: ignore[attr-defined]
+        if value is not None:
+            found[name] = value
+    return found
