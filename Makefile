@@ -63,9 +63,10 @@ browser-check: $(READY) ## notebook 00 in JupyterLab in a real headless Chromium
 
 docs: $(READY) ## the generated reference pages
 	@$(BIN)/python -c "from costsim.records.schema import reference; print(reference(), end='')" > docs/record.md
+	@$(BIN)/python -c "from costsim.simulation.reference import reference; print(reference(), end='')" > docs/scenario.md
 
 lock: ## requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --group dev --extra lab --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --group dev --extra lab --extra dask --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
 		--custom-compile-command "make lock" -o requirements.lock
 

@@ -66,6 +66,8 @@ class Manifest:
     sources: tuple[Source, ...] = ()
     files: tuple[DataFile, ...] = ()
     truth: DataFile | None = None
+    limits: str | None = None
+    decisions: tuple[dict[str, Any], ...] = ()
 
     @property
     def rows(self) -> int:
@@ -108,6 +110,7 @@ class Manifest:
             period = data.pop("period")
             incidents = tuple(data.pop("incidents"))
             notes = tuple(data.pop("notes"))
+            decisions = tuple(data.pop("decisions", ()))
             week = data.pop("week")
             return replace(
                 cls(**data),
@@ -115,6 +118,7 @@ class Manifest:
                 sources=sources,
                 incidents=incidents,
                 notes=notes,
+                decisions=decisions,
                 week=(week[0], week[1]) if week else None,
                 truth=DataFile(**truth) if truth else None,
                 period=(period[0], period[1]) if period else None,

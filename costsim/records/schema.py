@@ -204,11 +204,14 @@ def to_table(columns: Mapping[str, Any], rows: int) -> pa.Table:
     if unknown:
         raise DataError(f"columns must be fields of record version {VERSION}; got {unknown}")
     arrays = []
+    empty: dict[pa.DataType, pa.Array] = {}  # columns of one type share their nulls
     for field in arrow_schema():
         value = columns.get(field.name)
         try:
             if value is None:
-                arrays.append(_nulls(field.type, rows))
+                if field.type not in empty:
+                    empty[field.type] = _nulls(field.type, rows)
+                arrays.append(empty[field.type])
             elif isinstance(value, str | bool | int | float):
                 if pa.types.is_dictionary(field.type):
                     zeros = pa.array(np.zeros(rows, np.int32))

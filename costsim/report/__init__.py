@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from costsim.report.claim import claim_card, within_hours
     from costsim.report.incident import IncidentReplay, replay_incident
     from costsim.report.incident_sections import incident_page
+    from costsim.report.library import Library, look_at_library
     from costsim.report.notebook import publish, run_notebook
     from costsim.report.page import Page, Section
     from costsim.report.parameters import check_parameters
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "IncidentReplay": "incident",
+    "Library": "library",
     "Page": "page",
     "Section": "page",
     "check_parameters": "parameters",
     "claim_card": "claim",
     "incident_page": "incident_sections",
+    "look_at_library": "library",
     "publish": "notebook",
     "replay_incident": "incident",
     "ribbon_of": "verdict",
@@ -36,12 +39,14 @@ _HOMES = {
 
 __all__ = [
     "IncidentReplay",
+    "Library",
     "Page",
     "Section",
     "WeekView",
     "check_parameters",
     "claim_card",
     "incident_page",
+    "look_at_library",
     "publish",
     "replay_incident",
     "ribbon_of",

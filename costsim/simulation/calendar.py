@@ -55,9 +55,11 @@ class Calendar:
     @cached_property
     def hour_of_week(self) -> NDArray[np.int64]:
         """Local hour of week of each hour, Monday 00 = 0, shape ``(hours,)``."""
-        zone = ZoneInfo(self.time_zone)
-        local = [(self.origin + timedelta(hours=h)).astimezone(zone) for h in range(self.hours)]
-        return np.array([t.weekday() * 24 + t.hour for t in local], dtype=np.int64)
+        return self.hour_of_week_in(self.time_zone)
+
+    def hour_of_week_in(self, time_zone: str) -> NDArray[np.int64]:
+        """Hour of week that clocks of a zone show at the start of each hour; ``(hours,)``."""
+        return _hour_of_week(self.origin, self.hours, time_zone)
 
     @cached_property
     def day_of_hour(self) -> NDArray[np.int64]:
@@ -71,7 +73,14 @@ class Calendar:
 
     def elapsed_us(self, local: datetime) -> int:
         """Microseconds from the start of the run to a local wall-clock time."""
-        return int((self.to_utc(local) - self.origin) / timedelta(microseconds=1))
+        return (self.to_utc(local) - self.origin) // timedelta(microseconds=1)
+
+    def overlap(self, start: datetime | None, end: datetime | None) -> NDArray[np.float64]:
+        """Share of each hour that lies between two local times; ``(hours,)``."""
+        hours = np.arange(self.hours)
+        low = 0.0 if start is None else self.elapsed_us(start) / HOUR_US
+        high = float(self.hours) if end is None else self.elapsed_us(end) / HOUR_US
+        return np.asarray(np.clip(np.minimum(hours + 1, high) - np.maximum(hours, low), 0, 1))
 
     def day_range_us(self, day: int) -> tuple[int, int]:
         """Start and end of a local day in elapsed microseconds."""
@@ -79,6 +88,15 @@ class Calendar:
 
     def date_of(self, day: int) -> date:
         return self.start + timedelta(days=day)
+
+
+@cache
+def _hour_of_week(origin: datetime, hours: int, time_zone: str) -> NDArray[np.int64]:
+    zone = ZoneInfo(time_zone)
+    local = [(origin + timedelta(hours=h)).astimezone(zone) for h in range(hours)]
+    found = np.array([t.weekday() * 24 + t.hour for t in local], dtype=np.int64)
+    found.setflags(write=False)
+    return found
 
 
 @cache

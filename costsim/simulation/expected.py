@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from costsim.prices import load_price_book
 from costsim.simulation.calendar import HOUR_US
-from costsim.simulation.demand import week_weights
+from costsim.simulation.consistency import local_date
+from costsim.simulation.demand import ADDED
+from costsim.simulation.rates import added_share, cohort_rate, staying, traffic_rate
+from costsim.simulation.routes import NEVER_ABOVE, Route, RoutePrices, route_prices, swapped
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from costsim.simulation.distributions import Tokens
     from costsim.simulation.scenario import Scenario
-    from costsim.simulation.settings import Cohort, Feature
+    from costsim.simulation.settings import Cohort, Feature, Incident
+
+    Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)
 class Expectation:
-    """Expected calls and dollars by day, feature and cohort.
+    """Expected calls and dollars by day, feature and cohort, without limits.
 
-    Left out: rounding to whole tokens and nano-dollars, and the few calls whose session crosses
-    the first or the last midnight of the run.
+    Calls are attempts: those that fail and are tried again are in it. Left out: rounding to whole
+    tokens and nano-dollars, and the few calls whose session or retry crosses the first or the last
+    midnight of the run, or the start or end of an incident.
     """
 
     scenario: Scenario
@@ -68,112 +76,192 @@ class Expectation:
         return table_html(self.to_frame(), caption=repr(self).removesuffix("; next: .to_frame()"))
 
 
+class Piece(NamedTuple):
+    """A stretch of the run in which one feature's calls cost the same, and who changes them."""
+
+    inside: Floats  # share of each hour
+    epoch: int
+    incidents: tuple[Incident, ...]
+
+
 def expect(scenario: Scenario) -> Expectation:
     """Closed-form expectation of a scenario."""
     import pandas as pd
 
     calendar = scenario.calendar
-    book = load_price_book(scenario.price_book)
+    prices = route_prices(scenario, load_price_book(scenario.price_book))
     dates = [calendar.date_of(day) for day in range(calendar.days)]
     frames = []
     for name, feature in scenario.features.items():
-        streams = {"traffic": _traffic_hours(scenario, feature)} if feature.calls_per_week else {}
-        streams |= {c: _cohort_hours(scenario, feature, s) for c, s in feature.cohorts.items()}
-        tokens = feature.input_tokens.expected, feature.output_tokens.expected
-        prices = [
-            book.unit(feature.model, at=d, provider=feature.provider).usd_per_million for d in dates
-        ]
-        per_call = np.array(
-            [(tokens[0] * float(p["input"]) + tokens[1] * float(p["output"])) / 1e6 for p in prices]
-        )
-        for stream_name, hours in streams.items():
-            calls = np.add.reduceat(hours, calendar.day_starts[:-1]) * feature.passes
-            columns = {"date": dates, "feature_name": name, "cohort": stream_name}
-            frames.append(pd.DataFrame(columns | {"calls": calls, "usd": calls * per_call}))
+        streams = {"traffic": _traffic_hours(scenario, name)} if feature.calls_per_week else {}
+        streams |= {
+            cohort: _cohort_hours(scenario, name, cohort, settings)
+            for cohort, settings in feature.cohorts.items()
+        }
+        for incident, settings in scenario.incidents_of(name).items():
+            share = added_share(scenario, settings)
+            if feature.calls_per_week and share.any():
+                during = calendar.overlap(settings.starts, settings.ends)
+                streams[ADDED + incident] = _traffic_hours(scenario, name) * share * during
+        pieces = list(_pieces(scenario, name, prices))
+        for stream, hours in streams.items():
+            calls, usd = _attempts(scenario, name, stream, hours, pieces, prices)
+            sums = (np.add.reduceat(v, calendar.day_starts[:-1]) for v in (calls, usd))
+            columns = {"date": dates, "feature_name": name, "cohort": stream}
+            frames.append(pd.DataFrame(columns | dict(zip(("calls", "usd"), sums, strict=True))))
     return Expectation(scenario, pd.concat(frames, ignore_index=True))
 
 
-def _traffic_hours(scenario: Scenario, feature: Feature) -> NDArray[np.float64]:
+def _pieces(scenario: Scenario, name: str, prices: RoutePrices) -> Iterator[Piece]:
+    """The run cut where a price or an incident of the feature begins or ends."""
     calendar = scenario.calendar
-    weights = week_weights(scenario.profiles[feature.profile])[calendar.hour_of_week]
-    weekly = feature.calls_per_week or 0.0
-    return np.asarray(weekly / 168 * weights * _live(scenario, feature))
+    end = calendar.hours * HOUR_US
+    known = scenario.incidents_of(name).values()
+    spans = [
+        (calendar.elapsed_us(i.starts), end if i.ends is None else calendar.elapsed_us(i.ends), i)
+        for i in known
+    ]
+    cuts = {0, end, *(int(e) for e in prices.epochs_us)}
+    cuts |= {at for low, high, _ in spans for at in (low, high)}
+    edges = sorted(at for at in cuts if 0 <= at <= end)
+    hours = np.arange(calendar.hours)
+    for low, high in pairwise(edges):
+        inside = np.minimum(hours + 1, high / HOUR_US) - np.maximum(hours, low / HOUR_US)
+        epoch = int(np.searchsorted(prices.epochs_us, low, side="right")) - 1
+        active = tuple(i for start, stop, i in spans if start <= low and high <= stop)
+        yield Piece(np.clip(inside, 0, 1), epoch, active)
 
 
-def _live(scenario: Scenario, feature: Feature) -> NDArray[np.float64]:
-    """Share of each hour in which the feature is live."""
-    if feature.launch is None:
-        return np.ones(scenario.calendar.hours)
-    launch = scenario.calendar.elapsed_us(feature.launch) / HOUR_US
-    return np.asarray(np.clip(np.arange(scenario.calendar.hours) + 1 - launch, 0, 1))
+def _attempts(
+    scenario: Scenario,
+    name: str,
+    stream: str,
+    hours: Floats,
+    pieces: list[Piece],
+    prices: RoutePrices,
+) -> tuple[Floats, Floats]:
+    """Attempts and dollars of a stream in each hour, from its intended requests."""
+    feature = scenario.features[name]
+    cohort = feature.cohorts.get(stream)
+    reaction = scenario.reaction((cohort and cohort.reaction) or feature.reaction)
+    calls, usd = np.zeros_like(hours), np.zeros_like(hours)
+    for piece in pieces:
+        made = hours * piece.inside * feature.passes
+        if not made.any():
+            continue
+        error, scale = feature.errors.rate, 1.0
+        for incident in piece.incidents:
+            if incident.effect.error_rate is not None:
+                error = incident.effect.error_rate
+            if stream == "traffic":
+                scale *= min(incident.effect.calls_scale, 1.0)
+        again = error * reaction.retry_share * reaction.retries_errors
+        tries = sum(again**k for k in range(reaction.max_retries + 1))
+        inner, outer = _per_call(feature, cohort, piece, prices)
+        billed = {"nothing": 0.0, "input": inner, "all": inner + outer}[feature.errors.billed]
+        calls += made * scale * tries
+        usd += made * scale * tries * ((1 - error) * (inner + outer) + error * billed)
+    return calls, usd
 
 
-def _cohort_hours(scenario: Scenario, feature: Feature, cohort: Cohort) -> NDArray[np.float64]:
-    calendar = scenario.calendar
-    profile = scenario.profiles[cohort.profile or feature.profile]
-    week = calendar.hour_of_week
-    hours = np.asarray(profile.hours)[week % 24] / sum(profile.hours)
-    rate = cohort.calls_per_day * np.asarray(profile.day_weights)[week // 24] * hours
-    return np.asarray(cohort.users * rate * _adopted(scenario, feature, cohort, profile.hours))
+def _per_call(
+    feature: Feature, cohort: Cohort | None, piece: Piece, prices: RoutePrices
+) -> tuple[float, float]:
+    """Dollars of input and output of a call that succeeds."""
+    law_in = (cohort and cohort.input_tokens) or feature.input_tokens
+    law_out = (cohort and cohort.output_tokens) or feature.output_tokens
+    cache = (cohort and cohort.cache) or feature.cache
+    route = Route(feature.model, feature.provider, feature.service_tier)
+    share, scale_in, scale_out = cache.share, 1.0, 1.0
+    for effect in (incident.effect for incident in piece.incidents):
+        scale_in, scale_out = (
+            scale_in * effect.input_tokens_scale,
+            scale_out * effect.output_tokens_scale,
+        )
+        share = share if effect.cache_share is None else effect.cache_share
+        if effect.model:
+            route = swapped(feature, effect.model, effect.provider)
+    tokens_out = _mean(law_out, scale_out)
+    if feature.truncated_rate and law_out.max is not None:
+        cut = feature.truncated_rate
+        tokens_out = (1 - cut) * tokens_out + cut * law_out.max * min(scale_out, 1)
+    number = prices.number(route)
+    inner = outer = 0.0
+    cached = share * cache.hit_rate
+    for rates, tokens, calls in _levels(law_in, scale_in, piece, number, prices):
+        price_in, price_cached, price_out = rates
+        inner += tokens * ((1 - cached) * price_in + cached * price_cached) / 1e12
+        outer += calls * tokens_out * price_out / 1e12
+    return inner, outer
 
 
-def _adopted(
-    scenario: Scenario, feature: Feature, cohort: Cohort, weights: list[float]
-) -> NDArray[np.float64]:
+def _levels(
+    law: Tokens, scale: float, piece: Piece, route: int, prices: RoutePrices
+) -> Iterator[tuple[list[float], float, float]]:
+    """Prices, tokens and share of calls of each level of input length.
+
+    E[X; X > a] = E[X] - E[min(X, a)] + a P(X > a).
+    """
+    bounds = [b for b in prices.above[piece.epoch, route] if b != NEVER_ABOVE]
+    beyond = [(_mean(law, scale), 1.0)]
+    for bound in bounds:
+        reached = law.max is None or min(law.max * min(scale, 1), law.max) > bound
+        share = law.share_at_least(bound / scale) if reached else 0.0
+        tokens = beyond[0][0] - _mean(law, scale, bound) + bound * share if reached else 0.0
+        beyond.append((tokens, share))
+    beyond.append((0.0, 0.0))
+    tables = (prices.input_pico, prices.cached_pico, prices.output_pico)
+    for k, (this, next_one) in enumerate(pairwise(beyond)):
+        rates = [float(table[piece.epoch, route, k]) for table in tables]
+        yield rates, this[0] - next_one[0], this[1] - next_one[1]
+
+
+def _mean(law: Tokens, scale: float, cap: float | None = None) -> float:
+    """Mean of ``min(X * scale, cap)`` for X under the law and its own cap."""
+    tops = [] if law.max is None else [law.max / max(scale, 1)]
+    tops += [] if cap is None else [cap / scale]
+    if not tops:
+        return law.expected * scale
+    return law.model_copy(update={"max": min(tops)}).expected * scale
+
+
+def _traffic_hours(scenario: Scenario, name: str) -> Floats:
+    live = scenario.calendar.overlap(scenario.features[name].launch, None)
+    return np.asarray(traffic_rate(scenario, name) * live * staying(scenario))
+
+
+def _cohort_hours(scenario: Scenario, name: str, cohort: str, settings: Cohort) -> Floats:
+    feature = scenario.features[name]
+    rate = settings.users * cohort_rate(scenario, feature, settings)
+    there = scenario.calendar.overlap(settings.starts, settings.ends)
+    for incident in scenario.incidents_of(name).values():
+        if incident.cohort == cohort:
+            there = there * scenario.calendar.overlap(incident.starts, incident.ends)
+    return np.asarray(rate * there * staying(scenario) * _adopted(scenario, feature, settings))
+
+
+def _adopted(scenario: Scenario, feature: Feature, cohort: Cohort) -> Floats:
     """Share of a cohort's calls of each hour that come after its users' first use.
 
     Within the hour of the first use both times are uniform, so half of that hour's calls count.
     """
-    if cohort.first_use is None or feature.launch is None:
-        return _live(scenario, feature)
     calendar = scenario.calendar
-    launched = calendar.to_utc(feature.launch).astimezone(ZoneInfo(scenario.time_zone)).date()
-    first_day = (launched - scenario.start).days
+    if cohort.first_use is None or feature.launch is None:
+        return calendar.overlap(feature.launch, None)
+    profile = scenario.profiles[cohort.profile or feature.profile]
+    days = np.asarray(cohort.first_use.day_weights) / sum(cohort.first_use.day_weights)
+    first_day = (local_date(scenario, feature.launch) - scenario.start).days
     low, high = cohort.first_use.launch_day_hours
     launch_hours = np.clip(
         np.minimum(np.arange(24) + 1, high) - np.maximum(np.arange(24), low), 0, 1
     )
-    later = np.asarray(weights) / sum(weights)
+    later = np.asarray(profile.hours) / sum(profile.hours)
     mass = np.zeros(calendar.hours)
-    before = sum(cohort.first_use.days[: max(-first_day, 0)])
-    for day, share in enumerate(cohort.first_use.days):
+    before = sum(days[: max(-first_day, 0)])
+    for day, share in enumerate(days):
         if 0 <= first_day + day < calendar.days:
             within = launch_hours / launch_hours.sum() if day == 0 else later
             start, end = calendar.day_starts[first_day + day : first_day + day + 2]
             local = calendar.hour_of_week[start:end] % 24
             mass[start:end] += share * within[local]
     return np.asarray(before + np.cumsum(mass) - mass / 2)
-
-
-def describe(scenario: Scenario) -> str:
-    """A scenario in words, with its expected dollars."""
-    expected = expect(scenario)
-    week = scenario.focus
-    table = expected.to_frame()
-    lines = [
-        f"{scenario.title or scenario.name} ({scenario.name}, hash {scenario.hash})",
-        scenario.account,
-        f"{scenario.days} local days from {scenario.start} in {scenario.time_zone}; "
-        f"{scenario.population.users:,} users; prices {scenario.price_book}; "
-        f"budget ${scenario.monthly_budget_usd:,.0f} a month.",
-        f"Expected in the {week.days} days from {week.start}: ${expected.week_usd:,.0f}:",
-    ]
-    for row in table.itertuples():
-        lines.append(
-            f"  {row.feature_name}, {row.cohort}: {row.calls:,.0f} calls at "
-            f"${row.usd_per_call:.4f} = ${row.usd:,.0f}"
-        )
-    for name, feature in scenario.features.items():
-        if feature.launch:
-            lines.append(f"{name} launches {feature.launch:%a %Y-%m-%d %H:%M} on {feature.model}.")
-    for name, incident in scenario.incidents.items():
-        lines.append(
-            f"Incident {name} from {incident.starts:%a %Y-%m-%d %H:%M}: {incident.account}"
-        )
-    lines += [f"{note.at:%a %Y-%m-%d %H:%M}: {note.label}." for note in scenario.notes]
-    if scenario.layers:
-        lines.append(
-            "Layers in the file: logging and alarms run; caps and the budget ladder are recorded "
-            "but not enforced by this version."
-        )
-    return "\n".join(line for line in lines if line)

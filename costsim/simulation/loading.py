@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from costsim.errors import SettingError, UnknownNameError
-from costsim.paths import bundled
+from costsim.errors import SettingError
+from costsim.simulation.consistency import check_prices
 from costsim.simulation.scenario import Scenario
+from costsim.toml_files import explain, file_names, find_file, read_toml
 
 
 def scenario_names() -> list[str]:
     """Names of the bundled scenarios."""
-    return sorted(path.stem for path in bundled("scenarios").glob("*.toml"))
+    return file_names("scenarios")
 
 
 def load_scenario(name: str | Path) -> Scenario:
@@ -34,7 +34,7 @@ def load_scenario(name: str | Path) -> Scenario:
     >>> load_scenario("surprise-40k").monthly_budget_usd
     55000.0
     """
-    path = _find(name)
+    path = find_file(name, "scenarios", "scenario")
     data = _read(path, ())
     return parse_scenario(data, source=path.name)
 
@@ -42,38 +42,22 @@ def load_scenario(name: str | Path) -> Scenario:
 def parse_scenario(data: dict[str, Any], *, source: str = "scenario") -> Scenario:
     """Scenario from the mapping that a TOML file holds; errors as :func:`load_scenario`."""
     try:
-        return Scenario.model_validate(data)
+        scenario = Scenario.model_validate(data)
     except ValidationError as error:
-        lines = [_explain(item) for item in error.errors(include_url=False)]
-        more = f"; and {len(lines) - 5} more" if len(lines) > 5 else ""
-        raise SettingError(f"{source}: " + "; ".join(lines[:5]) + more) from None
-
-
-def _find(name: str | Path) -> Path:
-    text = str(name)
-    if text.endswith(".toml") or "/" in text or isinstance(name, Path):
-        path = Path(name)
-        if not path.is_file():
-            raise SettingError(f"scenario file does not exist: {path}")
-        return path
-    path = bundled("scenarios") / f"{text}.toml"
-    if not path.is_file():
-        raise UnknownNameError("scenario", text, scenario_names())
-    return path
+        raise SettingError(explain(error, source=source, what="the scenario")) from None
+    check_prices(scenario)
+    return scenario
 
 
 def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise SettingError(f"{path.name}: extends goes in a circle")
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"{path.name} is not valid TOML: {error}") from error
+    data = read_toml(path)
     base = data.pop("extends", None)
     if base is None:
         return data
     beside = path.parent / f"{base}.toml"
-    parent = beside if beside.is_file() else _find(str(base))
+    parent = beside if beside.is_file() else find_file(str(base), "scenarios", "scenario")
     return _merge(_read(parent, (*seen, path)), data)
 
 
@@ -87,19 +71,3 @@ def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
-
-
-def _explain(item: Any) -> str:
-    path = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "missing":
-        return f"{path} is required"
-    if item["type"] == "extra_forbidden":
-        return f"{path} is not a key of the scenario"
-    reason = item["msg"].removeprefix("Value error, ").removeprefix("Input should ")
-    if reason.startswith("be "):
-        reason = f"must {reason}"
-    elif path and not reason.startswith("must "):
-        reason = f"is wrong: {reason}"
-    got = item["input"]
-    shown = "" if isinstance(got, dict | BaseModel) else f"; got {got!r}"
-    return f"{path} {reason}{shown}".strip()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from costsim.simulation.calendar import HOUR_US
+from costsim.simulation.rates import MONTH_HOURS
 from costsim.simulation.streams import stream
 
 if TYPE_CHECKING:
@@ -51,6 +53,16 @@ class Users:
         edges = np.rint(np.cumsum(shares) * self.count).astype(int)
         tiers = np.searchsorted(edges, np.arange(self.count), side="right")
         return np.asarray(stream(self.seed, "users", "tier").permutation(tiers), dtype=np.int32)
+
+    @cached_property
+    def gone_us(self) -> NDArray[np.int64] | None:
+        """When each user leaves for good, since the run's start; None where nobody does."""
+        churn = self.population.churn_per_month
+        if not churn:
+            return None
+        wait = stream(self.seed, "users", "churn").standard_exponential(self.count)
+        months = np.minimum(wait / -np.log1p(-churn), 1e6)
+        return np.asarray((months * MONTH_HOURS * HOUR_US).astype(np.int64))
 
     @cached_property
     def _alias(self) -> tuple[NDArray[np.float64], NDArray[np.int32]]:

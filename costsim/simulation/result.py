@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from costsim.errors import DatasetError
 from costsim.records.dataset import Records
+from costsim.simulation.attempt_records import Decision
 from costsim.simulation.truth import incident_frame, read_truth
 from costsim.simulation.world import Event
 
@@ -44,6 +45,22 @@ class SimulationResult:
     def truth(self) -> pd.DataFrame:
         """A row per call of an incident: call_id, incident, counterfactual_cost_nano."""
         return read_truth(self.records)
+
+    @property
+    def decisions(self) -> pd.DataFrame:
+        """How attempts were decided under limits, counted.
+
+        Returns
+        -------
+        pandas.DataFrame
+            feature_name, user_tier, decision (allow, deny, downgrade, throttle), denied_scope,
+            denied_window, by_holds (only open reservations were in the way), attempts. Empty
+            without limits.
+        """
+        import pandas as pd
+
+        rows = list(self.records.manifest.decisions)
+        return pd.DataFrame(rows, columns=[*Decision._fields, "attempts"])
 
     @property
     def timeline(self) -> pd.DataFrame:

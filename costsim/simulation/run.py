@@ -1,4 +1,4 @@
-"""Simulate: world, demand, records, truth, committed as one dataset."""
+"""Simulate: world, demand, limits, records, truth, committed as one dataset."""
 
 from __future__ import annotations
 
@@ -6,33 +6,39 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from costsim.errors import SettingError
+from costsim.limits import Policy, load_limits
 from costsim.paths import package_version
 from costsim.records.dataset import Records
 from costsim.records.manifest import DataFile, Manifest
 from costsim.records.writer import DatasetWriter
-from costsim.simulation.demand import Calls, Demand
+from costsim.simulation.demand import Demand
 from costsim.simulation.loading import load_scenario
+from costsim.simulation.open_run import write_open
 from costsim.simulation.recording import Recorder
 from costsim.simulation.result import SimulationResult
 from costsim.simulation.scenario import Scenario
 from costsim.simulation.world import play
+from costsim.simulation.written import Days, RecordedDays
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from costsim.simulation.loop import Engine
 
 
 def simulate(
     scenario: Scenario | str,
     *,
     seed: int = 0,
+    limits: Policy | str | Path | None = None,
     out: str | Path | None = None,
     workers: int = 2,
+    engine: Engine = "batch",
     progress: Callable[[int], object] | None = None,
 ) -> SimulationResult:
     """Simulate a scenario into call records.
@@ -43,19 +49,32 @@ def simulate(
         Or the name or path that :func:`load_scenario` takes.
     seed : int
         Not negative. The same scenario, seed and version give the same bytes.
+    limits : Policy, str or path, optional
+        Limits in force, or their bundled name or file; by default those that the scenario names.
     out : path, optional
         Folder for the dataset; a temporary one, gone with the records, by default.
     workers : int
         Threads, at least 1; never changes a byte.
+    engine : {"batch", "event"}
+        "event" makes every call a SimPy process against :class:`~costsim.limits.MemoryLedger`:
+        the oracle, far slower, with identical records.
     progress : callable, optional
         Called with 1 after each simulated day.
 
     Raises
     ------
     SettingError
-        A seed or number of workers that is not allowed.
+        A seed, number of workers or engine that is not allowed; limits that name a tier or
+        feature that the scenario does not have.
+    PriceError
+        A model without a price.
     DatasetError
         `out` holds something that a simulation must not replace.
+
+    Notes
+    -----
+    Stopped by Ctrl-C, it leaves the days that were whole by then, readable, unless `out` held a
+    committed run before: then that one stays.
 
     Examples
     --------
@@ -71,19 +90,86 @@ def simulate(
         raise SettingError(f"seed must be an integer from 0 to 2**63 - 1; got {seed!r}")
     if not isinstance(workers, int) or workers < 1:
         raise SettingError(f"workers must be an integer of at least 1; got {workers!r}")
+    if engine not in ("batch", "event"):
+        raise SettingError(f"engine must be one of 'batch', 'event'; got {engine!r}")
+    policy = policy_of(scenario, limits)
     world = play(scenario, seed)
-    recorder = Recorder(Demand(world, seed))
-    # an unknown book or model is said before anything is written
-    for feature in scenario.features.values():
-        recorder.book.unit(feature.model, at=scenario.start, provider=feature.provider)
+    recorder = Recorder(Demand(world, seed), _downgrades(scenario, policy))
+    _ = recorder.prices  # an unknown book or model is said before anything is written
     keep = _Scratch() if out is None else None
     folder = keep.path if keep else Path(out or "")
+    days = Days(progress)
     with DatasetWriter(folder) as writer:
-        files, truths = _write_days(recorder, writer, workers, progress)
-        truth = _write_truth(writer, truths)
-        manifest = writer.commit(_manifest(scenario, seed, truth), files)
+        try:
+            found = _write(recorder, policy, engine, writer, workers, days)
+        except KeyboardInterrupt:
+            kept = days.whole
+            if writer.before is None and kept and out is not None:
+                cut = scenario.model_copy(update={"days": kept, "week": None})
+                partial = _manifest(cut, seed, policy, None, None)
+                writer.commit(partial, days.first(kept))
+                raise KeyboardInterrupt(
+                    f"the first {kept} of {scenario.days} days are in {folder}"
+                ) from None
+            raise
+        truth = _write_truth(writer, found.truth)
+        files = days.first(scenario.calendar.days)
+        manifest = writer.commit(_manifest(scenario, seed, policy, truth, found), files)
     records = Records(manifest, folder=folder, _keep=keep)
-    return SimulationResult(scenario, seed, records, tuple(world.events))
+    return SimulationResult(scenario, seed, records, found.events)
+
+
+def policy_of(scenario: Scenario, limits: Policy | str | Path | None) -> Policy | None:
+    """The limits in force in a run, checked against the scenario's names.
+
+    Raises
+    ------
+    SettingError
+        They name a tier or feature that the scenario does not have.
+    """
+    wanted = scenario.limits if limits is None else limits
+    policy = wanted if isinstance(wanted, Policy) or wanted is None else load_limits(wanted)
+    tiers = {tier.name for tier in scenario.population.tiers}
+    for known in (policy, _later_limits(scenario)):
+        if known is not None:
+            known.check_names(tiers=tiers, features=set(scenario.features))
+    return policy
+
+
+def _later_limits(scenario: Scenario) -> Policy | None:
+    """Limits that people may put in force."""
+    operations = scenario.operations
+    if operations is None or operations.limits is None or operations.action != "limit":
+        return None
+    return load_limits(operations.limits)
+
+
+def _downgrades(scenario: Scenario, policy: Policy | None) -> tuple[tuple[str, str], ...]:
+    """The models that limits or people may send a feature's calls to."""
+    found: dict[tuple[str, str], None] = {}
+    for known in (policy, _later_limits(scenario)):
+        for feature, caps in known.feature.items() if known else ():
+            found |= dict.fromkeys((feature, model) for model in caps.downgrade_to)
+    operations = scenario.operations
+    if operations and operations.action == "downgrade" and operations.model:
+        chosen = [operations.feature] if operations.feature else scenario.features
+        found |= dict.fromkeys((feature, operations.model) for feature in chosen)
+    return tuple(found)
+
+
+def _write(
+    recorder: Recorder,
+    policy: Policy | None,
+    engine: Engine,
+    writer: DatasetWriter,
+    workers: int,
+    days: Days,
+) -> RecordedDays:
+    from costsim.simulation.closed_run import needs_loop, write_closed
+
+    if engine == "event" or needs_loop(recorder.demand.world.scenario, policy):
+        return write_closed(recorder, policy, engine, writer, workers, days)
+    return write_open(recorder, writer, workers, days)
 
 
 class _Scratch:
@@ -94,66 +180,22 @@ class _Scratch:
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
-def _write_days(
-    recorder: Recorder,
-    writer: DatasetWriter,
-    workers: int,
-    progress: Callable[[int], object] | None,
-) -> tuple[list[DataFile], list[pa.Table]]:
-    """Days in `workers` runs of neighbours; each begins with the tails of the days before it."""
-    calendar = recorder.demand.world.scenario.calendar
-    reach = max(feature.reach_days for feature in recorder.demand.world.scenario.features.values())
-
-    def run(days: range) -> list[tuple[DataFile, pa.Table]]:
-        done = []
-        before = range(max(days[0] - reach, 0), days[0])
-        spill = [calls for day in before for calls in recorder.demand.day(day)]
-        for day in days:
-            drawn = [*spill, *recorder.demand.day(day)]
-            table, truth = recorder.day(day, drawn)
-            spill = _tail(drawn, calendar.day_range_us(day)[1])
-            done.append((writer.write(table, calendar.date_of(day).isoformat()), truth))
-            if progress:
-                progress(1)
-        return done
-
-    size = -(-calendar.days // workers)
-    runs = [range(d, min(d + size, calendar.days)) for d in range(0, calendar.days, size)]
-    with ThreadPoolExecutor(workers) as pool:
-        done = [pair for part in pool.map(run, runs) for pair in part]
-    return [file for file, _ in done if file.rows], [truth for _, truth in done]
+def _write_truth(writer: DatasetWriter, truth: pa.Table) -> DataFile | None:
+    return writer.write(truth, "truth", where=".") if len(truth) else None
 
 
-def _tail(drawn: list[Calls], end_us: int) -> list[Calls]:
-    """Calls of a day's sessions that come after midnight."""
-    late = [calls.where(calls.time_us >= end_us) for calls in drawn]
-    return [calls for calls in late if len(calls)]
-
-
-def _write_truth(writer: DatasetWriter, truths: list[pa.Table]) -> DataFile | None:
-    import pyarrow as pa
-
-    whole = pa.concat_tables(truths)
-    return writer.write(whole, "truth", where=".") if len(whole) else None
-
-
-def _manifest(scenario: Scenario, seed: int, truth: DataFile | None) -> Manifest:
+def _manifest(
+    scenario: Scenario,
+    seed: int,
+    policy: Policy | None,
+    truth: DataFile | None,
+    found: RecordedDays | None,
+) -> Manifest:
+    """What the dataset is; without `found` the run was stopped before its end."""
     calendar = scenario.calendar
     end = calendar.to_utc(_midnight(scenario))
-    incidents = []
-    for name, incident in scenario.incidents.items():
-        launch = scenario.features[incident.feature].launch
-        incidents.append(
-            {
-                "name": name,
-                "feature_name": incident.feature,
-                "cause": incident.cause,
-                "starts": calendar.to_utc(incident.starts).isoformat(),
-                "ends": end.isoformat(),
-                "launched": calendar.to_utc(launch).isoformat() if launch else None,
-                "movable": incident.movable,
-            }
-        )
+    incidents = [_incident(scenario, name, found) for name in scenario.incidents]
+    decisions = sorted(found.decisions.items(), key=lambda item: repr(item[0])) if found else []
     return Manifest(
         kind="SIMULATED",
         costsim_version=package_version(),
@@ -172,7 +214,30 @@ def _manifest(scenario: Scenario, seed: int, truth: DataFile | None) -> Manifest
             for note in scenario.notes
         ),
         truth=truth,
+        limits=policy.name if policy else None,
+        decisions=tuple({**key._asdict(), "attempts": count} for key, count in decisions if policy),
     )
+
+
+def _incident(scenario: Scenario, name: str, found: RecordedDays | None) -> dict[str, Any]:
+    incident, calendar = scenario.incidents[name], scenario.calendar
+    one = scenario.features.get(incident.feature)
+    launch = one.launch if one else None
+    end = calendar.to_utc(_midnight(scenario))
+    stated = end if incident.ends is None else min(calendar.to_utc(incident.ends), end)
+    told: dict[str, Any] = {
+        "name": name,
+        "feature_name": incident.feature,
+        "cause": incident.cause,
+        "starts": calendar.to_utc(incident.starts).isoformat(),
+        "ends": stated.isoformat(),
+        "launched": calendar.to_utc(launch).isoformat() if launch else None,
+        "movable": incident.movable,
+    }
+    if incident.effect.silent and found:
+        unseen = found.unseen.get(name)
+        told |= {"unseen_calls": unseen.calls, "unseen_nano": unseen.nano} if unseen else {}
+    return told
 
 
 def _alarms(scenario: Scenario) -> dict[str, float]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,15 +12,23 @@ from costsim.errors import SettingError
 from costsim.simulation.calendar import HOUR_US, Calendar, calendar_of
 from costsim.simulation.noise import Noise
 from costsim.simulation.settings import (
+    ARCHETYPES,
     Feature,
+    Holiday,
     Incident,
     Layers,
     Note,
+    Operations,
     Population,
+    PriceChange,
     Profile,
+    ProviderLimit,
+    Reaction,
     Settings,
+    Surge,
     Week,
 )
+from costsim.simulation.settings.people import zone_name
 
 if TYPE_CHECKING:
     from costsim.simulation.expected import Expectation
@@ -35,69 +42,67 @@ class Scenario(Settings):
     """
 
     name: str = Field(min_length=1)
+    """Short name; folders and ribbons show it."""
     title: str = ""
+    """Headline of pages."""
     account: str = ""
+    """What happens, in a sentence."""
     start: date
+    """First local day."""
     days: int = Field(gt=0, le=3660)
+    """Length of the run in local days."""
     time_zone: str
+    """IANA zone of every local time in the file."""
     monthly_budget_usd: float = Field(gt=0)
+    """What a calendar month may cost."""
     price_book: str
+    """Bundled name or path of a price book."""
     week: Week | None = None
+    """Days that pages talk about; the last seven by default."""
     population: Population
+    """Who uses the product."""
     profiles: dict[str, Profile]
+    """When people work, by name."""
     features: dict[str, Feature] = Field(min_length=1)
+    """What calls a model, by name."""
     noise: Noise = Noise()
+    """Busier and calmer hours and days, for no reason."""
+    reactions: dict[str, Reaction] = {}
+    """Archetypes of callers by name, beside the known ones."""
+    surges: dict[str, Surge] = {}
+    """Stretches of more or less ordinary traffic, by name; nothing is wrong with them."""
+    holidays: list[Holiday] = []
+    """Local days of less ordinary traffic, or more."""
+    price_changes: list[PriceChange] = []
+    """New prices on top of the book's."""
+    provider_limits: dict[str, ProviderLimit] = {}
+    """By provider, as the features name it."""
+    operations: Operations | None = None
+    """Who keeps watch and what they do; nobody by default."""
     incidents: dict[str, Incident] = {}
+    """What goes wrong, by name."""
     notes: list[Note] = []
+    """Moments that pages mark."""
+    limits: str | None = None
+    """Limits file in force: bundled name or path; `simulate(limits=...)` sets another."""
     layers: Layers | None = None
+    """Controls that the product has in place."""
 
     @field_validator("time_zone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        try:
-            return ZoneInfo(value).key
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError("must be an IANA name such as 'Europe/Berlin'") from error
+        return zone_name(value)
 
     @model_validator(mode="after")
-    def _names(self) -> Self:
-        for name, feature in self.features.items():
-            wanted = [("profile", feature.profile)]
-            wanted += [
-                (f"cohorts.{c}.profile", cohort.profile)
-                for c, cohort in feature.cohorts.items()
-                if cohort.profile
-            ]
-            for key, profile in wanted:
-                if profile not in self.profiles:
-                    raise ValueError(
-                        f"features.{name}.{key} must be one of {sorted(self.profiles)}; "
-                        f"got {profile!r}"
-                    )
-            if sum(c.users for c in feature.cohorts.values()) > self.population.users:
-                raise ValueError(
-                    f"features.{name}.cohorts must not have more users than population"
-                )
-        for name, incident in self.incidents.items():
-            if incident.feature not in self.features:
-                raise ValueError(
-                    f"incidents.{name}.feature must be one of {sorted(self.features)}; "
-                    f"got {incident.feature!r}"
-                )
+    def _consistent(self) -> Self:
+        from costsim.simulation.consistency import check
+
+        check(self)
         return self
 
-    @model_validator(mode="after")
-    def _times(self) -> Self:
-        end = self.start + timedelta(days=self.days)
-        run = f"lie within the run, from {self.start} to before {end}"
-        if self.week:
-            last = self.week.start + timedelta(days=self.week.days)
-            if not (self.start <= self.week.start and last <= end):
-                raise ValueError(f"week must {run}; got {self.week.start} to before {last}")
-        for name, incident in self.incidents.items():
-            if not self.start <= incident.starts.date() < end:
-                raise ValueError(f"incidents.{name}.starts must {run}; got {incident.starts}")
-        return self
+    def reaction(self, name: str) -> Reaction:
+        """An archetype by name: the scenario's own, else a known one."""
+        return self.reactions[name] if name in self.reactions else ARCHETYPES[name]
 
     @property
     def calendar(self) -> Calendar:
@@ -114,7 +119,7 @@ class Scenario(Settings):
     @property
     def hash(self) -> str:
         """Digest of everything that the scenario states."""
-        text = self.model_dump_json(exclude={"title", "account"})
+        text = self.model_dump_json(exclude={"title", "account"}, exclude_defaults=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def expected(self) -> Expectation:
@@ -122,6 +127,40 @@ class Scenario(Settings):
         from costsim.simulation.expected import expect
 
         return expect(self)
+
+    def incidents_of(self, feature: str) -> dict[str, Incident]:
+        """Incidents that concern a feature, by name."""
+        return {n: i for n, i in self.incidents.items() if i.feature in (feature, "all")}
+
+    def without_incidents(self) -> Scenario:
+        """The same product where nothing goes wrong: what excess is measured against.
+
+        Cohorts and features that are there because of an incident are left out.
+
+        Raises
+        ------
+        SettingError
+            No feature would be left.
+        """
+        if not self.incidents:
+            return self
+        features = {}
+        for name, feature in self.features.items():
+            known = self.incidents_of(name).values()
+            caused = {i.cohort for i in known}
+            kept = {n: c for n, c in feature.cohorts.items() if n not in caused}
+            there = feature.calls_per_week is not None or kept
+            if there and not any(i.adds_all for i in known):
+                features[name] = feature.model_copy(update={"cohorts": kept})
+        if not features:
+            raise SettingError(f"scenario {self.name} has no feature without its incidents")
+        for name, feature in features.items():
+            if feature.cheaper is not None and feature.cheaper not in features:
+                features[name] = feature.model_copy(update={"cheaper": None})
+        change: dict[str, Any] = {"features": features, "incidents": {}}
+        if self.operations and self.operations.feature not in (None, *features):
+            change["operations"] = None
+        return self.model_copy(update=change)
 
     def without_launches(self, *, days: int | None = None) -> Scenario:
         """Ordinary life only: features that launch, and incidents, are left out.
@@ -161,7 +200,7 @@ class Scenario(Settings):
 
     def describe(self) -> str:
         """The scenario in words."""
-        from costsim.simulation.expected import describe
+        from costsim.simulation.describe import describe
 
         return describe(self)
 

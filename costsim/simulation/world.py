@@ -1,4 +1,4 @@
-"""The world of a run, in SimPy: what is truly an event. First: launches and adoption."""
+"""The world of a run, in SimPy: launches, adoption, incidents, surges, new prices."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costsim.simulation.calendar import HOUR_US
+from costsim.simulation.consistency import local_date
 from costsim.simulation.population import Users
 from costsim.simulation.streams import stream
 
@@ -70,19 +71,63 @@ def play(scenario: Scenario, seed: int) -> World:
     world = World(scenario, Users(scenario.population, seed))
     env = simpy.Environment()
     for name, feature in scenario.features.items():
-        order = stream(seed, name, "members").permutation(scenario.population.users)
-        taken = 0
-        for cohort_name, cohort in feature.cohorts.items():
-            chosen = order[taken : taken + cohort.users].astype(np.int32)
-            taken += cohort.users
-            rng = stream(seed, name, cohort_name, "effect")
-            sd = cohort.activity_log_sd
-            effect = np.exp(rng.standard_normal(cohort.users) * sd - sd**2 / 2)
-            idle = np.full(cohort.users, NEVER)
-            world.members[name, cohort_name] = Members(chosen, effect, idle)
+        _choose(world, name, feature, seed)
         env.process(_launch(env, world, name, feature, seed))
+    for at_us, event in happenings(scenario):
+        env.process(_happen(env, world, at_us, event))
     env.run(until=scenario.calendar.hours * HOUR_US)
     return world
+
+
+def happenings(scenario: Scenario) -> list[tuple[int, Event]]:
+    """What happens at a time that the scenario states, beside launches."""
+    calendar = scenario.calendar
+    found = []
+
+    def add(when: datetime, kind: str, feature: str) -> None:
+        at = max(calendar.elapsed_us(when), 0)
+        found.append((at, Event(at, kind, feature)))
+
+    for incident in scenario.incidents.values():
+        add(incident.starts, "incident starts", incident.feature)
+        if incident.ends is not None:
+            add(incident.ends, "incident ends", incident.feature)
+    for surge in scenario.surges.values():
+        add(surge.starts, "surge starts", ", ".join(surge.features) or "all")
+        add(surge.ends, "surge ends", ", ".join(surge.features) or "all")
+    for change in scenario.price_changes:
+        add(change.at, f"new price of {change.model}", "all")
+    return found
+
+
+def _happen(
+    env: simpy.Environment, world: World, at_us: int, event: Event
+) -> Generator[Any, Any, None]:
+    yield env.timeout(at_us)
+    world.events.append(event)
+
+
+def _choose(world: World, name: str, feature: Feature, seed: int) -> None:
+    """Who is in which cohort. Those of incidents come last: without them nothing else moves."""
+    users = world.scenario.population.users
+    caused = {incident.cohort for incident in world.scenario.incidents_of(name).values()}
+    order = stream(seed, name, "members").permutation(users)
+    taken = 0
+    for cohort_name, cohort in sorted(feature.cohorts.items(), key=lambda item: item[0] in caused):
+        chosen = order[taken : taken + cohort.users].astype(np.int32)
+        taken += cohort.users
+        rng = stream(seed, name, cohort_name, "effect")
+        sd = cohort.activity_log_sd
+        effect = np.exp(rng.standard_normal(cohort.users) * sd - sd**2 / 2)
+        world.members[name, cohort_name] = Members(chosen, effect, np.full(cohort.users, NEVER))
+
+
+def _since(scenario: Scenario, name: str, cohort_name: str, cohort: Cohort) -> int:
+    """Before this a cohort does not call, whatever else holds."""
+    starts = [i.starts for i in scenario.incidents_of(name).values() if i.cohort == cohort_name]
+    if cohort.starts is not None:
+        starts.append(cohort.starts)
+    return max((scenario.calendar.elapsed_us(start) for start in starts), default=0)
 
 
 def _launch(
@@ -97,12 +142,13 @@ def _launch(
         yield env.timeout(max(at, 0))
         world.events.append(Event(int(env.now), "launch", name))
     for cohort_name, cohort in feature.cohorts.items():
+        since = _since(world.scenario, name, cohort_name, cohort)
         if cohort.first_use is None:
-            world.members[name, cohort_name].first_use_us[:] = int(env.now)
+            world.members[name, cohort_name].first_use_us[:] = max(int(env.now), since)
             continue
         first = _first_uses(world.scenario, name, feature, cohort_name, cohort, seed)
         for index, when in enumerate(first):
-            env.process(_adopt(env, world, name, cohort_name, index, int(when)))
+            env.process(_adopt(env, world, name, cohort_name, index, max(int(when), since)))
 
 
 def _adopt(
@@ -124,24 +170,18 @@ def _first_uses(
     assert feature.launch is not None
     launch = calendar.elapsed_us(feature.launch)
     rng = stream(seed, name, cohort_name, "first use")
-    day = rng.choice(len(cohort.first_use.days), cohort.users, p=cohort.first_use.days)
+    weights = np.asarray(cohort.first_use.day_weights)
+    day = rng.choice(len(weights), cohort.users, p=weights / weights.sum())
     hours = np.asarray(scenario.profiles[cohort.profile or feature.profile].hours)
     hour = rng.choice(24, cohort.users, p=hours / hours.sum()) + rng.random(cohort.users)
     low, high = cohort.first_use.launch_day_hours
     first = low + (high - low) * rng.random(cohort.users)
     hour = np.where(day == 0, first, hour)
-    launched = scenario.calendar.to_utc(feature.launch)
-    start = datetime.combine(_local_date(scenario, launched), time())
+    start = datetime.combine(local_date(scenario, feature.launch), time())
     clock = [
         [calendar.elapsed_us(start + timedelta(days=d, hours=h)) for h in range(24)]
-        for d in range(len(cohort.first_use.days))
+        for d in range(len(weights))
     ]
     whole = hour.astype(np.int64)
     within = ((hour - whole) * HOUR_US).astype(np.int64)
     return np.asarray(np.maximum(np.array(clock)[day, whole] + within, launch))
-
-
-def _local_date(scenario: Scenario, moment: datetime) -> Any:
-    from zoneinfo import ZoneInfo
-
-    return moment.astimezone(ZoneInfo(scenario.time_zone)).date()

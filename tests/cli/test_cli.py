@@ -66,7 +66,7 @@ def test_help_names_every_command(run) -> None:
         (["simulat"], "costsim: No such command 'simulat'"),
         (["simulate"], "costsim simulate: Missing argument 'scenario'"),
         (["simulate", "quiet"], "costsim: --out is required"),
-        (["simulate", "quite", "--out", "x"], "scenario must be one of 'quiet'"),
+        (["simulate", "quite", "--out", "x"], "did you mean 'quiet'?"),
         (["simulate", "quiet", "--out", "x", "--seed", "-1"], "seed must be an integer from 0"),
         (["simulate", "quiet", "--out", "x", "--seed", "a"], "Invalid value for '--seed'"),
         (["simulate", "quiet", "--out", "x", "--days", "0"], "days must be from 1 to 35; got 0"),

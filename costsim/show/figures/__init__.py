@@ -8,6 +8,7 @@ from costsim.show.figures.burn import burn_clock
 from costsim.show.figures.detectors import detector_comparison
 from costsim.show.figures.distribution import cost_distribution
 from costsim.show.figures.header import alt_text
+from costsim.show.figures.incident_library import incident_gallery, incident_panels
 from costsim.show.figures.month import month_to_date
 from costsim.show.figures.parts import breakdown, concentration, cost_per_call
 from costsim.show.figures.picture import png, svg
@@ -29,6 +30,8 @@ __all__ = [
     "decomposition",
     "detector_comparison",
     "hourly_spend",
+    "incident_gallery",
+    "incident_panels",
     "month_to_date",
     "page_width",
     "png",

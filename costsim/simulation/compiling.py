@@ -1,0 +1,33 @@
+"""The admission kernel as machine code, kept on disk.
+
+numba keeps compiled code beside the source and makes it anew when that file changes. The kernel is
+made of several files, so it gets a name with a digest of all of them: an older code is never used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import types
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+from costsim.limits import core
+from costsim.prices import cost
+from costsim.simulation import admission_kernel, event_heap, kernel_layout, pricing, reacting
+
+_SOURCES = (core, cost, admission_kernel, event_heap, kernel_layout, pricing, reacting)
+
+
+def compiled_kernel() -> Any:
+    """The compiled :func:`costsim.simulation.admission_kernel.admit`."""
+    digest = hashlib.sha256()
+    for module in _SOURCES:
+        assert module.__file__ is not None
+        digest.update(Path(module.__file__).read_bytes())
+    plain = admission_kernel.admit
+    named = types.FunctionType(
+        plain.__code__, plain.__globals__, f"admit_{digest.hexdigest()[:12]}"
+    )
+    return njit(cache=True, nogil=True)(named)
