@@ -6,7 +6,7 @@ of a foreign log all come from :data:`FIELDS`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -197,24 +197,20 @@ def to_table(columns: Mapping[str, Any], rows: int) -> pa.Table:
     >>> table.num_columns == len(FIELDS), table["input_tokens"].to_pylist()
     (True, [12])
     """
-    import numpy as np
     import pyarrow as pa
 
     unknown = sorted(set(columns) - set(BY_NAME))
     if unknown:
         raise DataError(f"columns must be fields of record version {VERSION}; got {unknown}")
     arrays = []
-    empty: dict[pa.DataType, pa.Array] = {}  # columns of one type share their nulls
     for field in arrow_schema():
         value = columns.get(field.name)
         try:
             if value is None:
-                if field.type not in empty:
-                    empty[field.type] = _nulls(field.type, rows)
-                arrays.append(empty[field.type])
+                arrays.append(_kept(_nulls, field.type, rows))
             elif isinstance(value, str | bool | int | float):
                 if pa.types.is_dictionary(field.type):
-                    zeros = pa.array(np.zeros(rows, np.int32))
+                    zeros = _kept(_zeros, pa.int32(), rows)
                     arrays.append(pa.DictionaryArray.from_arrays(zeros, [str(value)]))
                 else:
                     arrays.append(pa.repeat(pa.scalar(value, field.type), rows))
@@ -226,6 +222,24 @@ def to_table(columns: Mapping[str, Any], rows: int) -> pa.Table:
         if len(array) != rows:
             raise DataError(f"{field.name} must have {rows} values; got {len(array)}")
     return pa.Table.from_arrays(arrays, schema=arrow_schema())
+
+
+_made: dict[tuple[Any, Any], Any] = {}
+
+
+def _kept(make: Callable[[pa.DataType, int], pa.Array], kind: pa.DataType, rows: int) -> pa.Array:
+    """Array of nulls or zeros, cut from one that is made once: days have the same columns."""
+    found = _made.get((make, kind))
+    if found is None or len(found) < rows:
+        found = _made[make, kind] = make(kind, rows + rows // 4)
+    return found[:rows]
+
+
+def _zeros(kind: pa.DataType, rows: int) -> pa.Array:
+    import numpy as np
+    import pyarrow as pa
+
+    return pa.array(np.zeros(rows, kind.to_pandas_dtype()))
 
 
 def _nulls(kind: pa.DataType, rows: int) -> pa.Array:

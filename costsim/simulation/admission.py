@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from costsim.limits import Policy
     from costsim.simulation.loop_tables import LoopTables
 
-POOL, ROOM = 4096, 65_536
+POOL, ROOM = 4096, 262_144
 
 
 class Crossing(NamedTuple):
@@ -84,6 +84,9 @@ class Attempts:
     @classmethod
     def join(cls, parts: Sequence[Attempts]) -> Attempts:
         """Several, one after the other."""
+        parts = [part for part in parts if len(part)] or list(parts[:1])
+        if len(parts) == 1:
+            return parts[0]
         return cls(
             **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)}
         )
@@ -128,6 +131,10 @@ class Admission:
             provider_held=np.zeros(2 * providers, np.int64),
             provider_minute=np.full(providers, -1, np.int64),
             scalars=self._scalars,
+            scratch=np.zeros((6, 1), np.int64),
+            provider_cell=np.zeros(2, np.int64),
+            provider_end=np.zeros(2, np.int64),
+            nothing=np.zeros(7, np.int64),
         )
         self.policies: list[Policy | None] = []
         self._intents = empty_intents()
@@ -143,6 +150,8 @@ class Admission:
         self._flush()  # what was decided until now belongs to the edition before
         self.policies.append(policy)
         self._rules = compile_rules(policy, self.tables)
+        room = np.zeros((6, len(self._rules.scope) + 1), np.int64)
+        self._state = self._state._replace(scratch=room)
         self._scalars[EDITION] = len(self.policies) - 1
         self._scalars[WATCHED] = 0
 

@@ -63,13 +63,13 @@ for _function in (
     reacting.scaled,
     reacting.react,
 ):
-    register_jitable(_function)  # the same function, for the compiler too
+    register_jitable(_nrt=False)(_function)  # the same function, for the compiler too
 
 _MINUTE_US = 60_000_000
 _CURRENT, _AS_HELD, _IN_FLIGHT = 0, 1, 2
 
 
-@njit
+@njit(inline="always", _nrt=False)
 def _coin(key, attempt, purpose):
     """:func:`costsim.simulation.draws.coin` on unsigned machine numbers."""
     x = key + np.uint64(attempt * 16 + purpose) * np.uint64(0x9E37_79B9_7F4A_7C15)
@@ -78,7 +78,7 @@ def _coin(key, attempt, purpose):
     return np.int64((x ^ (x >> np.uint64(31))) >> np.uint64(32))
 
 
-@njit
+@njit(inline="always", _nrt=False)
 def _gather(rules, tables, scratch, user, feature, how, held_windows):
     """The cells that concern a call into the columns of `scratch`; how many they are.
 
@@ -120,7 +120,7 @@ def _gather(rules, tables, scratch, user, feature, how, held_windows):
     return count
 
 
-@njit
+@njit(inline="always", _nrt=False)
 def _resolve(rules, tables, state, scratch, user, kind, pool, slot):
     """Book what a call took: its lease ran out, it ended, or it ended after that."""
     n, feature = pool.numbers[slot], pool.feature[slot]
@@ -142,7 +142,7 @@ def _resolve(rules, tables, state, scratch, user, kind, pool, slot):
         core.charge(cells, units, periods, count, n[2], n[3], 1, rules.settled)
 
 
-@njit
+@njit(inline="always", _nrt=False)
 def _crossed(rules, s):
     """Whether the month's spend has newly reached a watched level."""
     crossed = False
@@ -157,7 +157,7 @@ def _crossed(rules, s):
     return crossed
 
 
-@njit
+@njit(inline="always", _nrt=False)
 def _follow(
     tables, state, block, pool, s, row, attempt, tries, flags, feature, now, refused, retry_at
 ):
@@ -205,7 +205,7 @@ def admit(until, rules, tables, state, block, pool, out):
     s = state.scalars
     rows = len(block.time_us)
     room = len(out.row)
-    scratch = np.empty((6, len(rules.scope) + 1), np.int64)
+    scratch = state.scratch
     cells, units, limits, ends, periods = (
         scratch[0],
         scratch[1],
@@ -213,13 +213,11 @@ def admit(until, rules, tables, state, block, pool, out):
         scratch[3],
         scratch[4],
     )
-    provider_cell = np.empty(2, np.int64)
-    provider_end = np.empty(2, np.int64)
-    nothing = np.zeros(7, np.int64)
+    provider_cell, provider_end, nothing = state.provider_cell, state.provider_end, state.nothing
     most_in, cap_out, checks = rules.scalars[0], rules.scalars[1], rules.scalars[2]
     delay, lease, limited = rules.scalars[3], rules.scalars[4], rules.scalars[5]
     prices = (tables.above, tables.input_pico, tables.cached_pico, tables.output_pico)
-    epoch = 0
+    epoch, next_edge = 0, np.int64(-1)
     while True:
         if s[FREE] < 4:
             return MORE_POOL
@@ -256,11 +254,14 @@ def admit(until, rules, tables, state, block, pool, out):
             kind = ARRIVE
             s[NEXT_ROW] += 1
         s[NOW] = now
-        for period in range(1, 4):
-            while rules.edges[period, rules.window[period]] <= now:
-                rules.window[period] += 1
-                if period == MONTH:
-                    s[WATCHED] = 0
+        if now >= next_edge:
+            next_edge = np.int64(NO_LIMIT)
+            for period in range(1, 4):
+                while rules.edges[period, rules.window[period]] <= now:
+                    rules.window[period] += 1
+                    if period == MONTH:
+                        s[WATCHED] = 0
+                next_edge = min(next_edge, rules.edges[period, rules.window[period]])
         while epoch + 1 < len(tables.epochs) and tables.epochs[epoch + 1] <= now:
             epoch += 1
         user = block.user[row]
@@ -414,7 +415,8 @@ def admit(until, rules, tables, state, block, pool, out):
                 push(pool, block, s, now + latency, slot)
             if lapses:
                 twin = new_event(pool, s, EXPIRE, row, attempt, tries, flags, feature)
-                pool.numbers[twin] = n
+                for i in range(7):
+                    pool.numbers[twin, i] = n[i]
                 pool.edition[twin] = s[EDITION]
                 push(pool, block, s, now + lease, twin)
 

@@ -8,12 +8,12 @@ from numba import njit
 from costsim.simulation.kernel_layout import CORRECT, FREE, HEAP, SETTLE
 
 
-@njit
+@njit(inline="always", _nrt=False)
 def _rank(kind):
     return SETTLE if kind == CORRECT else kind
 
 
-@njit
+@njit(inline="always", _nrt=False)
 def _before(pool, block, time_a, a, time_b, b):
     """Whether the event of slot a comes before that of slot b."""
     if time_a != time_b:
@@ -29,7 +29,7 @@ def _before(pool, block, time_a, a, time_b, b):
     return pool.attempt[a] < pool.attempt[b]
 
 
-@njit
+@njit(inline="always", _nrt=False)
 def push(pool, block, s, time, slot):
     times, slots = pool.heap_time, pool.heap_slot
     at = s[HEAP]
@@ -43,7 +43,7 @@ def push(pool, block, s, time, slot):
     times[at], slots[at] = time, slot
 
 
-@njit
+@njit(inline="always", _nrt=False)
 def pop(pool, block, s):
     times, slots = pool.heap_time, pool.heap_slot
     top = slots[0]
@@ -68,7 +68,7 @@ def pop(pool, block, s):
     return top
 
 
-@njit
+@njit(inline="always", _nrt=False)
 def new_event(pool, s, kind, row, attempt, tries, flags, feature):
     s[FREE] -= 1
     slot = pool.free[s[FREE]]

@@ -117,8 +117,8 @@ def _of_group(calls: Calls, recorder: Recorder, tables: LoopTables) -> Intents:
         else calls.cached_tokens.astype(np.int64),
         output_tokens=calls.output_tokens.astype(np.int64),
         max_output=constant(-1 if most is None else most),
-        first_us=first_us,
-        pace_ns=pace_ns,
+        first_us=first_us.astype(np.int64),
+        pace_ns=pace_ns.astype(np.int64),
         error_below=constant(threshold(variant.error_rate)),
         billed=constant(BILLED.index(variant.billed), np.int32),
     )

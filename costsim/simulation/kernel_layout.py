@@ -82,7 +82,7 @@ class Tables(NamedTuple):
 
 
 class State(NamedTuple):
-    """What changes: switches, users who left, providers' minutes, scalars."""
+    """What changes: switches, users who left, providers' minutes, scalars, room to work in."""
 
     off: Array
     forced: Array
@@ -91,6 +91,10 @@ class State(NamedTuple):
     provider_held: Array
     provider_minute: Array
     scalars: Array
+    scratch: Array  # (6, R + 1)
+    provider_cell: Array  # (2,)
+    provider_end: Array  # (2,)
+    nothing: Array  # (7,) zeros
 
 
 class Block(NamedTuple):

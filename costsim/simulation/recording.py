@@ -69,7 +69,7 @@ class Recorder:
             calls.output_tokens,
         )
 
-    def latency(self, calls: Calls) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def latency(self, calls: Calls) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         """Microseconds to the first token, and nanoseconds for each output token after it.
 
         Drawn apart from demand, which therefore never moves.
@@ -83,8 +83,8 @@ class Recorder:
         scale = [[feature.first_token_ms * 1e3], [1e9 / feature.output_tokens_per_second]]
         z += np.log(np.array(scale, np.float32))
         np.exp(z, out=z)
-        whole = z.astype(np.int64)
-        whole += 1
+        whole = z.astype(np.uint32)  # the settings' bounds keep both below 2**32
+        whole += np.uint32(1)
         return whole[0], whole[1]
 
     def day(self, day: int, groups: Sequence[Calls]) -> RecordedDay:
@@ -119,7 +119,7 @@ class Recorder:
         if cached is not None:
             uses = np.array([p.cached_tokens is not None for p in seen])[which]
             known["cache_read_tokens"] = pa.array(cached, mask=~uses)
-        took = columns["output_tokens"] * pace
+        took = np.multiply(columns["output_tokens"], pace, dtype=np.int64)
         took //= 1000
         took += first
         known |= {
