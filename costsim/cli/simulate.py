@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,16 @@ def simulate(
     days: Annotated[
         int | None, typer.Option(help="Only the first so many days.", show_default=False)
     ] = None,
+    limits: Annotated[
+        str | None,
+        typer.Option(
+            help="Limits in force: bundled name, or a TOML file; 'none' for no limits.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="batch, or event: every call a SimPy process, slow and identical.")
+    ] = "batch",
     workers: Annotated[int, typer.Option(help="Threads; never changes a byte.")] = 2,
     describe: Annotated[
         bool, typer.Option("--describe", help="Say what the scenario is, and stop.")
@@ -43,8 +54,23 @@ def simulate(
             f"--out is required: a folder for the records, such as runs/{wanted.name}"
         )
     before = (out / "manifest.json").is_file()
-    with progress(wanted.days, f"simulating {wanted.name}") as bar:
-        result = run(wanted, seed=seed, out=out, workers=workers, progress=bar.update)
+    if limits == "none":
+        wanted, limits = wanted.model_copy(update={"limits": None}), None
+    try:
+        with progress(wanted.days, f"simulating {wanted.name}") as bar:
+            result = run(
+                wanted,
+                seed=seed,
+                limits=limits,
+                out=out,
+                workers=workers,
+                engine=engine,  # type: ignore[arg-type]  # which says what it must be
+                progress=bar.update,
+            )
+    except KeyboardInterrupt as stop:
+        kept = str(stop) or "nothing half-written is left"
+        print(f"costsim: stopped; {kept}", file=sys.stderr)
+        raise typer.Exit(130) from None
     table = spend.by_feature(result.records)
     if as_json:
         print_json(
@@ -57,6 +83,8 @@ def simulate(
                 "total_nano": int(table["total_nano"].sum()),
                 "features": rows(table[["feature_name", "calls", "total_usd", "total_nano"]]),
                 "incidents": rows(result.incidents),
+                "limits": result.records.manifest.limits,
+                "decisions": rows(result.decisions),
             }
         )
         return
@@ -64,6 +92,10 @@ def simulate(
         print(f"The simulated records that were in {out} are replaced.")
     incidents = len(result.incidents)
     print(f"{len(result.records):,} calls, {incidents} incident{'s' * (incidents != 1)}")
+    if in_force := result.records.manifest.limits:
+        counts = result.decisions.groupby("decision")["attempts"].sum()
+        said = ", ".join(f"{word} {count:,}" for word, count in counts.items())
+        print(f"Limits {in_force}: {said}")
     print(table_text(table[["feature_name", "calls", "total_usd", "share", "mean_usd", "p95_usd"]]))
     print(f"SIMULATED {wanted.name}, seed {seed}, hash {wanted.hash}, in {out}")
     next_step(f"costsim spend {out} --by user")

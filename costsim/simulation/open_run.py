@@ -30,6 +30,8 @@ def write_open(recorder: Recorder, writer: DatasetWriter, workers: int, days: Da
         before = range(max(chosen[0] - reach, 0), chosen[0])
         spill = [calls for day in before for calls in demand.day(day)]
         for day in chosen:
+            if days.stopped:
+                break
             drawn = [*spill, *demand.day(day)]
             recorded = recorder.day(day, drawn)
             spill = _tail(drawn, calendar.day_range_us(day)[1])
@@ -43,6 +45,7 @@ def write_open(recorder: Recorder, writer: DatasetWriter, workers: int, days: Da
         try:
             done = [day for part in pool.map(run, runs) for day in part]
         except BaseException:
+            days.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     unseen: dict[str, Unseen] = {}

@@ -71,6 +71,8 @@ def test_help_names_every_command(run) -> None:
         (["simulate", "quiet", "--out", "x", "--seed", "a"], "Invalid value for '--seed'"),
         (["simulate", "quiet", "--out", "x", "--days", "0"], "days must be from 1 to 35; got 0"),
         (["simulate", "quiet", "--out", "x", "--workers", "0"], "workers must be an integer"),
+        (["simulate", "quiet", "--out", "x", "--engine", "fast"], "engine must be one of 'batch'"),
+        (["simulate", "quiet", "--out", "x", "--limits", "flat"], "limits must be one of"),
         (["simulate", "no/such.toml", "--out", "x"], "scenario file does not exist: no/such.toml"),
         (["simulate", "quiet", "--sed", "1"], "No such option: --sed"),
         (["spend", "nowhere"], "records folder does not exist: nowhere"),

@@ -11,6 +11,7 @@ import pytest
 
 from costsim.errors import SettingError
 from costsim.limits import load_limits, parse_limits
+from costsim.records.dataset import read_records
 from costsim.simulation import load_scenario, simulate
 
 LOOSE = parse_limits(
@@ -208,3 +209,27 @@ def test_the_account_s_limiter_on_the_forty_thousand_dollar_feature():
     assert rows["total_cost_usd"].sum() == pytest.approx(2400, rel=0.15)
     held = simulate(feature, seed=7, limits="flat-caps").records.to_pandas(columns)
     assert held["total_cost_usd"].sum() < 100  # hardly any of its calls costs less than $1
+
+
+@pytest.mark.parametrize("limits", [None, TIGHT], ids=["open", "tight"])
+def test_a_stopped_run_leaves_its_whole_days(small, tmp_path, limits):
+    """As Ctrl-C does it: in the middle of the third day's work."""
+    days = []
+
+    def stop(_):
+        days.append(1)
+        if len(days) == 3:
+            raise KeyboardInterrupt
+
+    scenario, out = small(days=9), tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt, match=r"the first \d of 9 days are in"):
+        simulate(scenario, seed=4, out=out, workers=1, limits=limits, progress=stop)
+    kept = read_records(out)
+    whole = simulate(scenario, seed=4, limits=limits, workers=1).records
+    assert 2 <= len(kept.manifest.files) < 9
+    assert kept.manifest.files == whole.manifest.files[: len(kept.manifest.files)]
+    simulate(scenario, seed=4, out=out, workers=1, limits=limits)
+    days.clear()
+    with pytest.raises(KeyboardInterrupt):  # what was committed before stays
+        simulate(scenario, seed=5, out=out, workers=1, limits=limits, progress=stop)
+    assert read_records(out).manifest.files == whole.manifest.files
