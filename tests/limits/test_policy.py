@@ -1,0 +1,93 @@
+"""Limits files: what they say, what is refused and in which words."""
+
+from __future__ import annotations
+
+import pytest
+
+from costsim.errors import SettingError, UnknownNameError
+from costsim.limits import limit_names, load_limits, parse_limits
+from costsim.limits.core import NO_LIMIT
+from costsim.limits.policy import nano
+from costsim.limits.rules import rules_of, watches_of
+
+
+def test_the_bundled_files_are_whole():
+    assert limit_names() == ["flat-caps", "per-tier", "strict"]
+    for name in limit_names():
+        policy = load_limits(name)
+        assert policy.name == name
+        assert policy.account.endswith(".")
+        assert "costsim.simulate(scenario, limits=policy)" in repr(policy)
+
+
+def test_flat_caps_are_those_of_the_account():
+    policy = load_limits("flat-caps")
+    user = policy.user
+    assert (user.hour_usd, user.day_usd, user.month_usd) == (1, 5, 50)
+    assert policy.request.max_input_tokens == 32_000
+    assert policy.request.max_output_tokens == 4096
+    assert policy.organisation.alert_at[0] == 0.8
+    assert not policy.enforce_organisation
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"user": {"hour_usd": -1}}, "user.hour_usd must be greater than 0; got -1"),
+        ({"user": {"hour_usd": float("nan")}}, "user.hour_usd must be a finite number"),
+        ({"user": {"hour_usd": 1e9}}, "user.hour_usd must be at most $9,007,199; got 1000000000.0"),
+        ({"user": {"hour_dollars": 1}}, "user.hour_dollars is not a key of a limits file"),
+        ({"user": {"hour_calls": 1.5}}, "user.hour_calls must be a valid integer"),
+        ({"time_zone": "Mars"}, "time_zone must be an IANA name"),
+        ({"accounting": "hope"}, "accounting must be 'reserve' or 'check'; got 'hope'"),
+        ({"lease_seconds": 0}, "lease_seconds must be greater than or equal to 1"),
+        ({"recording_delay_seconds": 5}, "recording_delay_seconds needs accounting = 'check'"),
+        ({"organisation": {"alert_at": [0.8]}}, "alert_at needs month_usd"),
+        ({"name": None}, "name must be a valid string"),
+    ],
+)
+def test_a_wrong_key_is_one_line_with_what_is_allowed(change, words):
+    with pytest.raises(SettingError) as caught:
+        parse_limits({"name": "mine"} | change, source="mine.toml")
+    text = str(caught.value)
+    assert text.startswith("mine.toml: ")
+    assert words in text
+    assert "\n" not in text
+
+
+def test_an_unknown_name_is_told_the_near_one(tmp_path):
+    with pytest.raises(UnknownNameError, match="did you mean 'strict'"):
+        load_limits("stricct")
+    with pytest.raises(SettingError, match="limits file does not exist"):
+        load_limits(tmp_path / "no.toml")
+    (tmp_path / "bad.toml").write_text("name = ")
+    with pytest.raises(SettingError, match=r"bad\.toml is not valid TOML"):
+        load_limits(tmp_path / "bad.toml")
+
+
+def test_names_that_the_product_does_not_have_are_refused():
+    policy = parse_limits({"name": "m", "user": {"by_tier": {"gold": {"hour_usd": 1}}}})
+    policy.check_names(tiers={"gold"}, features=set())
+    with pytest.raises(SettingError, match=r"user\.by_tier\.gold must name one of \['free'\]"):
+        policy.check_names(tiers={"free"}, features=set())
+
+
+def test_more_special_limits_win_key_by_key():
+    caps = {"hour_usd": 1, "day_usd": 5, "by_tier": {"pro": {"hour_usd": 3}},
+            "by_user": {"ann": {"hour_usd": 7}}}  # fmt: skip
+    hour, day = rules_of(parse_limits({"name": "m", "user": caps}))
+    assert (hour.cap, day.cap) == ("hour_usd", "day_usd")
+    assert [hour.limit_of(u, t) for u, t in (("bob", None), ("bob", "pro"), ("ann", "pro"))] == [
+        nano(1), nano(3), nano(7)
+    ]  # fmt: skip
+    assert day.limit_of("ann", "pro") == nano(5)
+
+
+def test_a_budget_that_only_alerts_refuses_nothing_and_is_watched_in_rising_order():
+    policy = parse_limits({"name": "m", "enforce_organisation": False,
+                           "organisation": {"month_usd": 10, "alert_at": [1.0, 0.5]}})  # fmt: skip
+    (rule,) = rules = rules_of(policy)
+    assert rule.limit_of("", None) == NO_LIMIT
+    assert [(w.share, w.level_nano) for w in watches_of(policy, rules)] == [
+        (0.5, nano(5)), (1.0, nano(10))
+    ]  # fmt: skip
