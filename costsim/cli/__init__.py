@@ -15,6 +15,7 @@ from costsim.cli.maintenance import doctor, lab, prices
 from costsim.cli.report import app as report_app
 from costsim.cli.simulate import simulate
 from costsim.cli.spend import spend
+from costsim.cli.sweep import sweep
 from costsim.errors import CostsimError
 from costsim.paths import package_version
 
@@ -46,6 +47,7 @@ def root(
 
 app.command()(demo)
 app.command()(simulate)
+app.command()(sweep)
 app.command("import")(import_)
 app.command()(spend)
 app.command()(detect)
