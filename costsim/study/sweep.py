@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from numbers import Real
@@ -92,10 +93,14 @@ def sweep(
         for variant in chosen
     ]
     rows: dict[tuple[str, int], dict[str, Any]] = {}
-    for row in _in_parallel(tasks):
-        rows[row["variant"], row["seed"]] = row
-        if progress:
-            progress(1)
+    try:
+        for row in _in_parallel(tasks):
+            rows[row["variant"], row["seed"]] = row
+            if progress:
+                progress(1)
+    except KeyboardInterrupt:
+        kept = f"{len(rows)} of {len(tasks)} runs are kept in {out}" if folder and rows else ""
+        raise KeyboardInterrupt(kept) from None
     frame = pd.DataFrame([rows[variant.name, seed] for variant in chosen for seed in numbers])
     names = tuple(variant.name for variant in chosen)
     return Sweep(scenario, names, tuple(numbers), frame, folder)
@@ -141,9 +146,15 @@ def _run(task: _Task) -> dict[str, Any]:
 
     (name, scenario, limits), seed = task.variant, task.seed
     out = task.out / name / f"seed-{seed}" if task.out else None
-    with one_thread():
-        result = simulate(scenario, seed=seed, limits=limits, out=out, workers=1)
-        found = task.summarise(result)
+    older = out is not None and (out / "manifest.json").exists()
+    try:
+        with one_thread():
+            result = simulate(scenario, seed=seed, limits=limits, out=out, workers=1)
+            found = task.summarise(result)
+    except KeyboardInterrupt:
+        if out is not None and not older:  # the first days of a run have no place among whole ones
+            shutil.rmtree(out, ignore_errors=True)
+        raise
     return {"variant": name, "seed": seed} | _checked(found)
 
 

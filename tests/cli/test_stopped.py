@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,3 +88,31 @@ def test_kill_9_leaves_no_dataset_and_a_folder_to_write_in(tmp_path):
     assert said.stderr.count("\n") == 1
     assert costsim_("simulate", "quiet", "--days", "1", "--out", str(out)).returncode == 0
     assert len(list(out.glob("data/*"))) == 1  # what the killed one left is swept
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_of_a_sweep_keeps_the_whole_runs(tmp_path, jobs):
+    out = tmp_path / "runs"
+    words = ["sweep", "quiet", "--days", "3", "--limits", "none,strict", "--seeds", "40"]
+    command = [*COSTSIM, *words, "--jobs", jobs, "--out", str(out)]
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "start_new_session": True}
+    with subprocess.Popen(command, **pipes) as process:
+        deadline = time.monotonic() + 60
+        while len(list(out.glob("*/*/manifest.json"))) < 6:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the processes too
+        said, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said == b""
+    kept = [path.parent for path in out.glob("*/*/manifest.json")]
+    found = re.fullmatch(
+        rf"costsim: stopped; (\d+) of 80 runs are kept in {re.escape(str(out))}\n", err.decode()
+    )
+    assert found, err.decode()
+    assert 1 <= int(found[1]) <= len(kept) < 80
+    for folder in kept:
+        files = costsim.read_records(folder).manifest.files
+        assert len(files) == 3
+        assert all((folder / file.path).is_file() for file in files)
