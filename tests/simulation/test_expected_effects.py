@@ -25,7 +25,6 @@ PLAIN = {"profile": "flat", "calls_per_week": 20_000, "sessions": {"mean_calls":
 LAUNCH = "2024-02-20T14:00:00"
 COHORT = {"users": 40, "calls_per_day": 60, "activity_log_sd": 0.3}
 BASS = {"innovation": 0.1, "imitation": 0.6, "over_days": 10}
-PAID = {"mean": None, "log_sd": 0}
 CACHED = {"population": {"tiers": []}, "price_book": "current", "start": "2026-03-02"}
 FLASH = {"model": "gemini-2.5-pro", "provider": "google"}
 CASES = {
