@@ -38,10 +38,14 @@ class UnknownNameError(SettingError):
 
     def __init__(self, what: str, got: object, allowed: Iterable[str]) -> None:
         names = list(allowed)
+        self._made_of = (what, got, names)
         close = get_close_matches(str(got), names, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         listed = ", ".join(repr(name) for name in names)
         super().__init__(f"{what} must be one of {listed}; got {got!r}{hint}")
+
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, object, list[str]]]:
+        return type(self), self._made_of  # exceptions pickle their message, which is not enough
 
 
 class DataError(CostsimError, ValueError):

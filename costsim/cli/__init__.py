@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from costsim.cli.demo import demo
 from costsim.cli.detect import detect
@@ -15,11 +16,28 @@ from costsim.cli.maintenance import doctor, lab, prices
 from costsim.cli.report import app as report_app
 from costsim.cli.simulate import simulate
 from costsim.cli.spend import spend
+from costsim.cli.sweep import sweep
 from costsim.errors import CostsimError
 from costsim.paths import package_version
 
+
+class Stopped(Exception):
+    """Ctrl-C, with what a command said of it on the way."""
+
+
+class _Commands(TyperGroup):
+    """Commands whose Ctrl-C reaches :func:`main`; typer would end on it without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Stopped(str(error)) from None
+
+
 app = typer.Typer(
     name="costsim",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -46,6 +64,7 @@ def root(
 
 app.command()(demo)
 app.command()(simulate)
+app.command()(sweep)
 app.command("import")(import_)
 app.command()(spend)
 app.command()(detect)
@@ -69,8 +88,9 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(f"{where}: {message} (try: {where} --help)" if message else f"try: {where} --help")
     except CostsimError as error:
         _fail(f"costsim: {' '.join(str(error).split())}")
-    except (typer.Abort, KeyboardInterrupt):
-        print("costsim: stopped; nothing half-written is left", file=sys.stderr)
+    except (typer.Abort, KeyboardInterrupt, Stopped) as error:
+        said = str(error) or "nothing half-written is left"
+        print(f"costsim: stopped; {said}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -56,21 +55,16 @@ def simulate(
     before = (out / "manifest.json").is_file()
     if limits == "none":
         wanted, limits = wanted.model_copy(update={"limits": None}), None
-    try:
-        with progress(wanted.days, f"simulating {wanted.name}") as bar:
-            result = run(
-                wanted,
-                seed=seed,
-                limits=limits,
-                out=out,
-                workers=workers,
-                engine=engine,  # type: ignore[arg-type]  # which says what it must be
-                progress=bar.update,
-            )
-    except KeyboardInterrupt as stop:
-        kept = str(stop) or "nothing half-written is left"
-        print(f"costsim: stopped; {kept}", file=sys.stderr)
-        raise typer.Exit(130) from None
+    with progress(wanted.days, f"simulating {wanted.name}") as bar:
+        result = run(
+            wanted,
+            seed=seed,
+            limits=limits,
+            out=out,
+            workers=workers,
+            engine=engine,  # type: ignore[arg-type]  # which says what it must be
+            progress=bar.update,
+        )
     table = spend.by_feature(result.records)
     if as_json:
         print_json(

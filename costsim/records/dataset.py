@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from functools import cache
@@ -297,6 +298,18 @@ def _connection() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     connection.execute("SET GLOBAL TimeZone = 'UTC'")  # cursors have settings of their own
     return connection
+
+
+@contextmanager
+def query_threads(count: int) -> Iterator[None]:
+    """Within this context, queries on records use so many threads; the setting is the process's."""
+    connection = _connection()
+    found = connection.execute("SELECT current_setting('threads')").fetchall()
+    connection.execute(f"SET GLOBAL threads = {int(count)}")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET GLOBAL threads = {int(found[0][0])}")
 
 
 def _usd(name: str) -> str:

@@ -257,11 +257,27 @@ def _cast(value: Any, kind: pa.DataType) -> pa.Array:
     array = value if isinstance(value, pa.Array | pa.ChunkedArray) else pa.array(value)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
-    if array.type == kind:
-        return array
     if pa.types.is_dictionary(kind) and not pa.types.is_dictionary(array.type):
         return array.cast(kind.value_type).dictionary_encode().cast(kind)
-    return array.cast(kind)
+    if array.type != kind:
+        array = array.cast(kind)
+    return _once(array) if pa.types.is_dictionary(kind) else array
+
+
+def _once(array: pa.DictionaryArray) -> pa.DictionaryArray:
+    """The same values with each label there once.
+
+    Arrow's Parquet writer makes the page of labels too long for one that is there twice, and fills
+    it with whatever lay in memory: no two files would be alike.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    labels = array.dictionary.unique()
+    if len(labels) == len(array.dictionary):
+        return array
+    codes = pc.index_in(array.dictionary, labels).take(array.indices)
+    return pa.DictionaryArray.from_arrays(codes, labels)
 
 
 @cache

@@ -89,12 +89,9 @@ class AttemptRecords:
         cut = (attempts.output_tokens == attempts.max_output).astype(np.int32)
 
         def names(codes: Any, labels: Sequence[str], there: Any = None) -> pa.Array:
-            # each label once: Parquet writes stray memory after a dictionary that repeats one
-            at = {label: i for i, label in enumerate(dict.fromkeys(labels))}
-            number = np.array([at[label] for label in labels], np.int32)
             mask = None if there is None else ~there
-            indices = pa.array(number.take(np.asarray(codes, np.int64)), mask=mask)
-            return pa.DictionaryArray.from_arrays(indices, list(at))
+            indices = pa.array(np.asarray(codes, np.int32), mask=mask)
+            return pa.DictionaryArray.from_arrays(indices, list(labels))
 
         def numbers(values: NDArray[Any], there: NDArray[np.bool_], kind: Any = np.int32) -> Any:
             return pa.array(values.astype(kind), mask=~there)
@@ -115,7 +112,7 @@ class AttemptRecords:
                 "call_id": ids,
                 "timestamp": time.cast(pa.timestamp("us", tz="UTC")),
                 "feature_name": names(attempts.feature, tables.features),
-                "user_id": pa.DictionaryArray.from_arrays(attempts.user, list(tables.users)),
+                "user_id": names(attempts.user, tables.users),
                 "user_tier": names(tables.arrays.tier_of[attempts.user], tiers) if tiers else None,
                 "session_id": self._sessions(attempts),
                 "provider": names(attempts.route, [p or "" for p in providers], has_provider),

@@ -206,8 +206,9 @@ def _levels(
     beyond = [(_mean(law, scale), 1.0)]
     for bound in bounds:
         reached = law.max is None or min(law.max * min(scale, 1), law.max) > bound
-        share = law.share_at_least(bound / scale) if reached else 0.0
-        tokens = beyond[0][0] - _mean(law, scale, bound) + bound * share if reached else 0.0
+        edge = bound + 0.5  # the dearer price is that of whole tokens above the bound
+        share = law.share_at_least(edge / scale) if reached else 0.0
+        tokens = beyond[0][0] - _mean(law, scale, edge) + edge * share if reached else 0.0
         beyond.append((tokens, share))
     beyond.append((0.0, 0.0))
     tables = (prices.input_pico, prices.cached_pico, prices.output_pico)

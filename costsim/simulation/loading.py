@@ -49,6 +49,34 @@ def parse_scenario(data: dict[str, Any], *, source: str = "scenario") -> Scenari
     return scenario
 
 
+def changed_scenario(
+    scenario: Scenario, changes: dict[str, Any], *, source: str = "changes"
+) -> Scenario:
+    """A scenario with some keys changed, as a file that extends it would change them.
+
+    Parameters
+    ----------
+    changes : dict
+        Tables are merged key by key; ``"none"`` in place of a table takes the entry out.
+    source : str
+        What errors call the changes.
+
+    Raises
+    ------
+    SettingError
+        As :func:`load_scenario`.
+
+    Examples
+    --------
+    >>> scenario = load_scenario("quiet")
+    >>> busier = changed_scenario(scenario, {"features": {"summarise": {"calls_per_week": 3e5}}})
+    >>> busier.features["summarise"].calls_per_week, busier.features["email_draft"].calls_per_week
+    (300000.0, 80000.0)
+    """
+    stated = scenario.model_dump(mode="json", exclude_defaults=True)
+    return parse_scenario(_merge(stated, changes), source=source)
+
+
 def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise SettingError(f"{path.name}: extends goes in a circle")

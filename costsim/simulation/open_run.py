@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import TYPE_CHECKING
 
 from costsim.simulation.recording import RecordedDay, Unseen
@@ -25,12 +26,14 @@ def write_open(recorder: Recorder, writer: DatasetWriter, workers: int, days: Da
     calendar = demand.world.scenario.calendar
     reach = max(feature.reach_days for feature in demand.world.scenario.features.values())
 
+    stopped = Event()
+
     def run(chosen: range) -> list[RecordedDay]:
-        done = []
+        done: list[RecordedDay] = []
         before = range(max(chosen[0] - reach, 0), chosen[0])
         spill = [calls for day in before for calls in demand.day(day)]
         for day in chosen:
-            if days.stopped:
+            if stopped.is_set():
                 break
             drawn = [*spill, *demand.day(day)]
             recorded = recorder.day(day, drawn)
@@ -45,8 +48,8 @@ def write_open(recorder: Recorder, writer: DatasetWriter, workers: int, days: Da
         try:
             done = [day for part in pool.map(run, runs) for day in part]
         except BaseException:
-            days.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
+            stopped.set()  # each thread ends the day that it is at, and begins no other
+            pool.shutdown(wait=True, cancel_futures=True)
             raise
     unseen: dict[str, Unseen] = {}
     for day in done:

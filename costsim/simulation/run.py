@@ -105,12 +105,11 @@ def simulate(
         except KeyboardInterrupt:
             kept = days.whole
             if writer.before is None and kept and out is not None:
-                cut = scenario.model_copy(update={"days": kept, "week": None})
-                partial = _manifest(cut, seed, policy, None, None)
+                partial = _manifest(scenario.first_days(kept), seed, policy, None, None)
                 writer.commit(partial, days.first(kept))
-                raise KeyboardInterrupt(
-                    f"the first {kept} of {scenario.days} days are in {folder}"
-                ) from None
+                whole = f"{kept} of {scenario.days} days" if kept > 1 else "day"
+                are = "are" if kept > 1 else "is"
+                raise KeyboardInterrupt(f"the first {whole} {are} kept in {folder}") from None
             raise
         truth = _write_truth(writer, found.truth)
         files = days.first(scenario.calendar.days)

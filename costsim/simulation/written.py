@@ -30,7 +30,6 @@ class Days:
         self._files: dict[int, DataFile] = {}
         self._lock = threading.Lock()
         self._progress = progress
-        self.stopped = False
 
     def add(self, day: int, file: DataFile) -> None:
         """A day is written."""
@@ -38,10 +37,6 @@ class Days:
             self._files[day] = file
             if self._progress:
                 self._progress(1)
-
-    def stop(self) -> None:
-        """Begin no further day."""
-        self.stopped = True
 
     def first(self, days: int) -> list[DataFile]:
         """Files of the first days that hold a record."""

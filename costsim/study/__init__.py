@@ -1,12 +1,18 @@
-"""Many simulations: calibrate detectors, and compare them fairly."""
+"""Many simulations: calibrate detectors, compare them fairly, sweep over variants."""
 
+from costsim.study.aggregates import spend_totals
 from costsim.study.calibration import FalseAlarms, calibrate, quiet_runs
 from costsim.study.comparison import Comparison, compare_detectors
+from costsim.study.sweep import sweep
+from costsim.study.sweep_result import Sweep
 
 __all__ = [
     "Comparison",
     "FalseAlarms",
+    "Sweep",
     "calibrate",
     "compare_detectors",
     "quiet_runs",
+    "spend_totals",
+    "sweep",
 ]

@@ -49,6 +49,7 @@ def test_help_names_every_command(run) -> None:
     for command in (
         "demo",
         "simulate",
+        "sweep",
         "import",
         "spend",
         "detect",
@@ -85,6 +86,11 @@ def test_help_names_every_command(run) -> None:
         (["prices", "--at", "yesterday"], "--at must be a day such as 2024-08-09"),
         (["demo", "--runs", "3"], "replicates must be an integer of at least 10; got 3"),
         (["demo", "--scenario", "quiet"], "must have exactly one incident"),
+        (["sweep", "quiet", "--limits", "flat-cap"], "variant 'flat-cap': limits must be one of"),
+        (["sweep", "quiet", "--limits", "none,none"], "--limits must name each set once"),
+        (["sweep", "quiet", "--limits", ","], "--limits must name at least one set"),
+        (["sweep", "quiet", "--limits", "none", "--seeds", "0"], "--seeds must be at least 1"),
+        (["sweep", "quiet", "--limits", "none", "--jobs", "0"], "--jobs must be at least 1"),
         (["import", "excel", "a.xls", "--out", "x"], "must be one of"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -130,6 +136,23 @@ def test_simulate_prints_json_that_adds_up(run) -> None:
     assert found["seed"] == 5
     assert sum(f["calls"] for f in found["features"]) == found["calls"]
     assert sum(f["total_nano"] for f in found["features"]) == found["total_nano"]
+
+
+def test_a_sweep_compares_sets_of_limits(run, tmp_path) -> None:
+    words = ["sweep", "quiet", "--days", "1", "--limits", "none,flat-caps", "--seeds", "2"]
+    said = run(*words, "--out", "runs", "--jobs", "1")
+    assert said.code == 0, said.err
+    assert "SIMULATED quiet, 2 seeds, 0 to 1" in said.out
+    assert said.err.strip().splitlines()[-1] == "next: costsim spend runs/flat-caps/seed-0"
+    assert len(costsim.read_records("runs/none/seed-1")) > 80_000
+    told = run(*words, "--json", "--jobs", "1")
+    found = json.loads(told.out)
+    assert [(row["variant"], row["seed"]) for row in found["runs"]] == [
+        ("none", 0), ("none", 1), ("flat-caps", 0), ("flat-caps", 1),
+    ]  # fmt: skip
+    total = next(r for r in found["summary"] if r["measure"] == "total_usd")
+    assert total["mean"] == sum(r["total_usd"] for r in found["runs"][:2]) / 2
+    assert "next" not in told.out
 
 
 def test_simulate_does_not_replace_what_is_not_its_own(run, tmp_path) -> None:

@@ -177,3 +177,13 @@ def test_the_reference_page_is_what_the_definition_gives():
     assert page.read_text(encoding="utf-8") == reference()
     for name in DESIGN:
         assert f"| {name} |" in reference()
+
+
+def test_a_label_that_is_there_twice_is_written_once():
+    """Arrow would leave room for both on the page of labels, filled with what lay in memory."""
+    codes = pa.array([0, 1, None, 2, 1], pa.int32())
+    twice = pa.DictionaryArray.from_arrays(codes, ["openai", "anthropic", "openai"])
+    column = to_table({"call_id": list("abcde"), "provider": twice}, 5)["provider"].combine_chunks()
+    assert column.dictionary.to_pylist() == ["openai", "anthropic"]
+    assert column.to_pylist() == twice.to_pylist() == ["openai", "anthropic", None, "openai",
+                                                       "anthropic"]  # fmt: skip

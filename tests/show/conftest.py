@@ -68,6 +68,21 @@ def first_alarms(lags: list[float]) -> pd.DataFrame:
     )
 
 
+def variants() -> tuple[pd.DataFrame, pd.DataFrame]:
+    rng = np.random.default_rng(4)
+    sizes = {"no limits": 38_000, FEATURES[4]: 9_000, FEATURES[5]: 300, "one run": 5_000}
+    dots = [
+        pd.DataFrame({"variant": name, "usd": size * rng.uniform(0.9, 1.1, 20)})
+        for name, size in sizes.items()
+    ]
+    means = pd.DataFrame({"variant": list(sizes), "mean": list(sizes.values())}).astype(
+        {"mean": float}
+    )
+    means = means.assign(mean_low=means["mean"] * 0.97, mean_high=means["mean"] * 1.03)
+    means.loc[3, ["mean_low", "mean_high"]] = np.nan
+    return pd.concat(dots, ignore_index=True), means
+
+
 def comparison() -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -204,6 +219,7 @@ DRAWINGS: dict[str, Callable[..., Any]] = {
     ),
     "burned_runs": partial(figures.burned_runs, runs()),
     "burned_runs_close": partial(figures.burned_runs, runs(far=1.15)),
+    "variant_runs": partial(figures.variant_runs, *variants()),
     "cost_distribution": partial(figures.cost_distribution, single_calls()),
     "cost_distribution_alike": partial(figures.cost_distribution, single_calls(apart=1.0)),
     "detector_comparison": partial(figures.detector_comparison, comparison()),

@@ -222,7 +222,7 @@ def test_a_stopped_run_leaves_its_whole_days(small, tmp_path, limits):
             raise KeyboardInterrupt
 
     scenario, out = small(days=9), tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt, match=r"the first \d of 9 days are in"):
+    with pytest.raises(KeyboardInterrupt, match=r"the first \d of 9 days are kept in"):
         simulate(scenario, seed=4, out=out, workers=1, limits=limits, progress=stop)
     kept = read_records(out)
     whole = simulate(scenario, seed=4, limits=limits, workers=1).records

@@ -16,6 +16,7 @@ from costsim.show.figures.runs import burned_runs
 from costsim.show.figures.series import autocorrelation, decomposition
 from costsim.show.figures.spend import daily_spend, hourly_spend
 from costsim.show.figures.style import page_width
+from costsim.show.figures.variants import variant_runs
 
 __all__ = [
     "alt_text",
@@ -36,4 +37,5 @@ __all__ = [
     "page_width",
     "png",
     "svg",
+    "variant_runs",
 ]
