@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from costsim.cli.demo import demo
 from costsim.cli.detect import detect
+from costsim.cli.estimate import estimate
 from costsim.cli.importing import import_
 from costsim.cli.maintenance import doctor, lab, prices
 from costsim.cli.report import app as report_app
@@ -63,6 +64,7 @@ def root(
 
 
 app.command()(demo)
+app.command()(estimate)
 app.command()(simulate)
 app.command()(sweep)
 app.command("import")(import_)

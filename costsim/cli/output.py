@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -46,6 +48,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     return value
+
+
+def print_wrapped(text: str) -> None:
+    """Print a sentence in lines no wider than the terminal; of a pipe, in one."""
+    if not sys.stdout.isatty():
+        print(text)
+        return
+    width = min(shutil.get_terminal_size().columns, 100)
+    print(textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False))
 
 
 def next_step(command: str) -> None:

@@ -156,7 +156,8 @@ class PriceBook:
             )
         close = get_close_matches(model.lower(), self.model_names(), n=3)
         hint = f" (close: {', '.join(close)})" if close else ""
-        raise PriceError(f"model must have a price in {self.name!r}; got {model!r}{hint}")
+        by = f" of provider {provider!r}" if provider else ""
+        raise PriceError(f"model must have a price{by} in {self.name!r}; got {model!r}{hint}")
 
     def price(self, calls: Any) -> PricedCalls:
         """Price calls, column by column.

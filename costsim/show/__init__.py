@@ -1,8 +1,8 @@
 """How results show themselves: figures, cards, tables, and numbers as text.
 
-``figures`` is the only place that draws, ``cards`` says verdicts under a SIMULATED or REAL ribbon,
-``tables`` sets frames, ``formats`` writes numbers, ``mask`` hides users. They know frames, not who
-made them.
+``figures`` is the only place that draws, ``cards`` says verdicts under a SIMULATED, REAL or
+ESTIMATED ribbon, ``tables`` sets frames, ``formats`` writes numbers, ``mask`` hides users. They
+know frames, not who made them.
 """
 
 from __future__ import annotations

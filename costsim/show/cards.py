@@ -10,13 +10,14 @@ from typing import Literal
 from costsim.errors import SettingError, UnknownNameError
 from costsim.show.text import NO_TEX, markdown_text, plain
 
-Kind = Literal["SIMULATED", "REAL"]
+Kind = Literal["SIMULATED", "REAL", "ESTIMATED"]
 Level = Literal["ok", "warn", "bad", "info"]
 
 # (ground, ink) of the word, legible on light and dark pages alike; contrast above 5:1.
 RIBBON_COLOURS: dict[str, tuple[str, str]] = {
     "SIMULATED": ("#6a3d7c", "#ffffff"),
     "REAL": ("#00543d", "#ffffff"),
+    "ESTIMATED": ("#6b4e00", "#ffffff"),
 }
 # (colour of the edge, sign, word for screen readers): never colour alone.
 _LEVELS: dict[str, tuple[str, str, str]] = {
@@ -30,13 +31,13 @@ _FONT = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',
 
 @dataclass(frozen=True, slots=True)
 class Ribbon:
-    """What a card, figure or page stands on: simulated or real, from where, until when.
+    """What a card, figure or page stands on: simulated, real or estimated, from where, until when.
 
     Parameters
     ----------
-    kind : {"SIMULATED", "REAL"}
+    kind : {"SIMULATED", "REAL", "ESTIMATED"}
     text : str
-        Scenario and seed, or the source.
+        Scenario and seed, the source, or what was assumed.
     complete_through : str, optional
         Time of the last complete record, already in the reader's time zone.
     notes : tuple of str

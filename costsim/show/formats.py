@@ -186,6 +186,18 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{_significant(exact, digits) if abs(exact) < 10**digits else _round(exact, 0):,f}"
 
 
+def trimmed(value: Any) -> str:
+    """A plain number to four significant digits, without zeros at its end.
+
+    Examples
+    --------
+    >>> trimmed(0.5), trimmed(1.05), trimmed(50_000), trimmed(0)
+    ('0.5', '1.05', '50,000', '0')
+    """
+    text = number(value, digits=4)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def ratio(value: Any) -> str:
     """A multiple: two significant digits below ten, whole above.
 

@@ -17,6 +17,7 @@ from costsim.show.figures.series import autocorrelation, decomposition
 from costsim.show.figures.spend import daily_spend, hourly_spend
 from costsim.show.figures.style import page_width
 from costsim.show.figures.variants import variant_runs
+from costsim.show.figures.tornado import tornado
 
 __all__ = [
     "alt_text",
@@ -38,4 +39,5 @@ __all__ = [
     "png",
     "svg",
     "variant_runs",
+    "tornado",
 ]

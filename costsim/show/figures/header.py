@@ -155,9 +155,11 @@ def _fit(ax: Axes) -> None:
     engine.execute(figure)
 
 
-def nothing(ax: Axes, title: str, ribbon: Ribbon | None) -> Axes:
+def nothing(
+    ax: Axes, title: str, ribbon: Ribbon | None, why: str = "no data in this period"
+) -> Axes:
     """Say that there is nothing to draw, rather than draw an empty frame."""
     ax.set_xticks([])
     ax.set_yticks([])
-    ax.text(0.5, 0.5, "no data in this period", transform=ax.transAxes, ha="center", color=MUTED)
-    return finish(ax, title, f"{title}: no data in this period.", ribbon)
+    ax.text(0.5, 0.5, why, transform=ax.transAxes, ha="center", color=MUTED)
+    return finish(ax, title, f"{title}: {why}.", ribbon)
