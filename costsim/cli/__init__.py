@@ -15,6 +15,7 @@ from costsim.cli.estimate import estimate
 from costsim.cli.importing import import_
 from costsim.cli.maintenance import doctor, lab, prices
 from costsim.cli.report import app as report_app
+from costsim.cli.scenario import app as scenario_app
 from costsim.cli.simulate import simulate
 from costsim.cli.spend import spend
 from costsim.cli.sweep import sweep
@@ -65,6 +66,7 @@ def root(
 
 app.command()(demo)
 app.command()(estimate)
+app.add_typer(scenario_app, name="scenario")
 app.command()(simulate)
 app.command()(sweep)
 app.command("import")(import_)

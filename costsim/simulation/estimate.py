@@ -229,7 +229,7 @@ def _worst(
     cost: RequestCost, window: int | None, most_in: int | None, most_out: int | None
 ) -> tuple[float, str] | None:
     """Most that a request can cost, and what holds it there."""
-    if most_in is not None and most_out is not None and most_in + most_out <= (window or 10**12):
+    if most_in is not None and most_out is not None:
         return cost.at(most_in, most_out), f"{most_in:,} in + {most_out:,} out, its caps"
     if window is None:
         return None

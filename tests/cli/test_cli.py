@@ -48,6 +48,8 @@ def test_help_names_every_command(run) -> None:
     assert said.code == 0
     for command in (
         "demo",
+        "estimate",
+        "scenario",
         "simulate",
         "sweep",
         "import",
