@@ -160,7 +160,9 @@ def _plain(found: Estimate) -> dict[str, Any]:
 
 def _add_feature(found: Estimate, output_tokens: str, provider: str | None) -> str:
     """The command that puts the feature into a bundled scenario with the same prices."""
+    from costsim.simulation import load_scenario
     from costsim.simulation.estimate_words import range_text
+    from costsim.simulation.new_feature import average_day_weight
 
     scenario, launch = _SCENARIOS.get(found.price_book, _SCENARIO)
     assumed = found.assumptions
@@ -176,6 +178,9 @@ def _add_feature(found: Estimate, output_tokens: str, provider: str | None) -> s
         if law.most is not None:
             words += [f"--max-{name}-tokens", str(law.most)]
     users = round(assumed.users.mean) if assumed.users else 100
-    calls = assumed.calls.mean if assumed.calls else 1
-    words += ["--users", str(max(users, 1)), "--calls-per-user-day", f"{calls:g}"]
+    calls = 1.0
+    if assumed.calls:
+        # ours are of an average day, a scenario's of a day of weight 1
+        calls = assumed.calls.mean / average_day_weight(load_scenario(scenario).profiles["office"])
+    words += ["--users", str(max(users, 1)), "--calls-per-user-day", f"{calls:.4g}"]
     return shlex.join([*words, "--launch", launch])

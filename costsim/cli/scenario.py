@@ -138,6 +138,7 @@ def add_feature(
     from costsim.simulation import load_scenario
     from costsim.simulation.add_feature import NewFeature, feature_toml
     from costsim.simulation.add_feature import add_feature as add
+    from costsim.simulation.new_feature import average_day
     from costsim.simulation.staging import read_staged
 
     staged = None if staging is None else read_staged(staging, name)
@@ -163,13 +164,14 @@ def add_feature(
         max_output_tokens=max_output_tokens,
         staged=staged,
     )
-    tables = feature_toml(feature, load_scenario(scenario))
+    known = load_scenario(scenario)
+    tables = feature_toml(feature, known)
     path = add(scenario, feature, out=out, in_place=in_place)
     if as_json:
         print_json({"file": str(path), "feature": name, "toml": tables})
         return
     print(tables)
-    print(f"\n{name} is in {path}")
+    print(f"\n{name} is in {path}. {average_day(feature, known)}".rstrip())
     next_step(
         shlex.join(["costsim", "simulate", str(path), "--seed", "7", "--out", f"runs/{path.stem}"])
     )

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from costsim.errors import SettingError
 from costsim.prices import load_price_book
+from costsim.show.formats import trimmed
 from costsim.simulation.token_laws import LognormalTokens
 from costsim.simulation.token_ranges import TokenRange, read_tokens
 
 if TYPE_CHECKING:
     from costsim.simulation.scenario import Scenario
+    from costsim.simulation.settings import Profile
     from costsim.simulation.staging import StagedTokens
 
 COHORT: Final = "users"
@@ -39,7 +41,7 @@ class NewFeature:
     input_tokens, output_tokens : number, str, pair or mapping, optional
         As of `estimate_cost`; not where `staged` has them.
     users, calls_per_user_day : optional
-        A cohort of so many users, each with so many requests on a usual day.
+        A cohort of so many users, each with so many requests on a day of the profile's weight 1.
     calls_per_week : float, optional
         Ordinary traffic of all users, in place of a cohort.
     adoption_days : int, optional
@@ -104,6 +106,23 @@ def feature_toml(feature: NewFeature, scenario: Scenario) -> str:
     calls_per_week = 100
     """
     return "\n".join(_lines(feature, scenario, _launch(feature.launch, scenario)))
+
+
+def average_day_weight(profile: Profile) -> float:
+    """Weight of an average day, weekends included; a cohort's calls are of a day of weight 1."""
+    return sum(profile.day_weights) / len(profile.day_weights)
+
+
+def average_day(feature: NewFeature, scenario: Scenario) -> str:
+    """How many calls a user makes on an average day; empty for traffic without a cohort."""
+    if feature.calls_per_user_day is None:
+        return ""
+    name = _profile(feature.profile, scenario)
+    calls, weight = feature.calls_per_user_day, average_day_weight(scenario.profiles[name])
+    return (
+        f"{trimmed(calls)} calls a user are of a day of weight 1; days of {name} average "
+        f"{trimmed(weight)}, so it is {trimmed(calls * weight)} on an average day."
+    )
 
 
 def _launch(launch: datetime | str, scenario: Scenario) -> datetime:
