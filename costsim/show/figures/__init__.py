@@ -16,8 +16,8 @@ from costsim.show.figures.runs import burned_runs
 from costsim.show.figures.series import autocorrelation, decomposition
 from costsim.show.figures.spend import daily_spend, hourly_spend
 from costsim.show.figures.style import page_width
-from costsim.show.figures.variants import variant_runs
 from costsim.show.figures.tornado import tornado
+from costsim.show.figures.variants import variant_runs
 
 __all__ = [
     "alt_text",
@@ -38,6 +38,6 @@ __all__ = [
     "page_width",
     "png",
     "svg",
-    "variant_runs",
     "tornado",
+    "variant_runs",
 ]
