@@ -83,7 +83,8 @@ class Recorder:
         scale = [[feature.first_token_ms * 1e3], [1e9 / feature.output_tokens_per_second]]
         z += np.log(np.array(scale, np.float32))
         np.exp(z, out=z)
-        whole = z.astype(np.uint32)  # the settings' bounds keep both below 2**32
+        np.minimum(z, np.float32(4e9), out=z)  # an hour, which no setting's median comes near
+        whole = z.astype(np.uint32)
         whole += np.uint32(1)
         return whole[0], whole[1]
 

@@ -245,3 +245,14 @@ def test_many_at_once_never_pass_the_limit(ledger_of, calls):
         return await asyncio.gather(*(one(n) for n in range(calls)))
 
     assert sum(asyncio.run(every())) == 4
+
+
+def test_a_resolved_call_is_forgotten_after_its_retention(ledger_of, clock):
+    ledger = ledger_of()
+    ask(ledger, "a")
+    ledger.settle("a", 1)
+    clock.now += 47 * HOUR
+    assert not ledger.settle("a", 1)
+    clock.now += HOUR
+    with pytest.raises(LedgerError, match="is not known"):
+        ledger.settle("a", 1)

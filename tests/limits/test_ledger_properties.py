@@ -29,7 +29,8 @@ class Ledger(RuleBasedStateMachine):
     @initialize()
     def begin(self):
         self.now = 470_000 * HOUR
-        self.ledger = MemoryLedger(POLICY, clock=lambda: self.now)
+        year = 366 * 24 * 3600  # nothing is forgotten meanwhile
+        self.ledger = MemoryLedger(POLICY, clock=lambda: self.now, retention_seconds=year)
         self.calls = {}  # id -> [user, reserved at, held, settled or None, state]
 
     def taken(self, user, kind, width, at):

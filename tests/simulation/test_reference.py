@@ -55,4 +55,4 @@ def test_types_bounds_defaults_and_units_are_those_of_the_models():
     assert rows["Operations", "reaction_minutes"][0] == "number or array of number"
     assert rows["Operations", "reaction_minutes"][2:4] == ["≥ 0, ≤ 20,160", "min"]
     assert rows["Incident", "effect"][0] == "table [Effect](#effect)"
-    assert rows["Feature", "first_token_ms"][1:4] == ["`400`", "> 0", "ms"]
+    assert rows["Feature", "first_token_ms"][1:4] == ["`400`", "> 0, ≤ 300,000", "ms"]
