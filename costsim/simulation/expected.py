@@ -225,4 +225,5 @@ def _adopted(scenario: Scenario, feature: Feature, cohort: Cohort) -> Floats:
             start, end = calendar.day_starts[first_day + day : first_day + day + 2]
             local = calendar.hour_of_week[start:end] % 24
             mass[start:end] += share * within[local]
-    return np.asarray(before + np.cumsum(mass) - mass / 2)
+    live = calendar.overlap(feature.launch, None)  # who comes before waits for the launch
+    return np.asarray((before + np.cumsum(mass) - mass / 2) * live)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costsim.simulation.calendar import HOUR_US
+from costsim.simulation.calendar import HOUR_US, Calendar
 from costsim.simulation.consistency import local_date
 from costsim.simulation.population import Users
 from costsim.simulation.streams import stream
@@ -193,11 +194,15 @@ def _first_uses(
     low, high = cohort.first_use.launch_day_hours
     first = low + (high - low) * rng.random(cohort.users)
     hour = np.where(day == 0, first, hour)
-    start = datetime.combine(local_date(scenario, feature.launch), time())
-    clock = [
-        [calendar.elapsed_us(start + timedelta(days=d, hours=h)) for h in range(24)]
-        for d in range(len(weights))
-    ]
+    clock = _clock(calendar, local_date(scenario, feature.launch), len(weights))
     whole = hour.astype(np.int64)
     within = ((hour - whole) * HOUR_US).astype(np.int64)
-    return np.asarray(np.maximum(np.array(clock)[day, whole] + within, launch))
+    return np.asarray(np.maximum(clock[day, whole] + within, launch))
+
+
+@cache
+def _clock(calendar: Calendar, first: date, days: int) -> NDArray[np.int64]:
+    """Elapsed microseconds of every full hour of some days, by the clock; shape (days, 24)."""
+    start = datetime.combine(first, time())
+    hours = [[start + timedelta(days=d, hours=h) for h in range(24)] for d in range(days)]
+    return np.array([[calendar.elapsed_us(hour) for hour in day] for day in hours])

@@ -10,7 +10,8 @@ from scipy.stats import ks_2samp, skew
 
 from costsim.errors import SettingError
 from costsim.simulation import hourly_excess, simulate
-from costsim.simulation.bin_sampler import sample_hourly, translated_gamma
+from costsim.simulation.bin_sampler import sample_hourly
+from costsim.simulation.sampling.compound import translated_gamma
 from costsim.spend import channels
 
 SEEDS = range(24)
