@@ -160,7 +160,7 @@ def test_errors_are_tried_again_as_in_the_records(small, billed):
     scenario = small(
         **(ERRORS | {"days": 2, "features": {"chat": ERRORS["features"]["chat"] | chat}})
     )
-    runs = 24
+    runs = 14
     cube = sample_cube(scenario, range(runs))
     usd, calls, excess = np.zeros((3, runs))
     for seed in range(runs):
