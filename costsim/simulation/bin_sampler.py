@@ -43,8 +43,8 @@ def sample_hourly(scenario: Scenario, seeds: Sequence[int], *, workers: int = 2)
     """Draw the hourly dollars of a scenario for some seeds: the cube as detectors hear it.
 
     Limits are not in it; what is approximate is said at
-    :func:`costsim.simulation.sampling.cube.sample_cube`. The top user is the dearest of 64 with
-    the most expected dollars, 64 members of cohorts, and all members drawn call by call.
+    :func:`costsim.simulation.sampling.cube.sample_cube`. The top user is the dearest of 32 with
+    the most expected dollars, 32 members of cohorts, and all members drawn call by call.
 
     Parameters
     ----------

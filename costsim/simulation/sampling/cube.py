@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-TOP_USERS = 64
+TOP_USERS = 32
 
 
 @dataclass(frozen=True, repr=False)
@@ -168,7 +168,7 @@ def sample_cube(
     >>> from costsim.simulation import load_scenario
     >>> cube = sample_cube(load_scenario("quiet").first_days(2), seeds=[1, 2], minutes=30)
     >>> cube.usd.shape, cube.user_usd.shape
-    ((2, 96, 5), (2, 96, 64))
+    ((2, 96, 5), (2, 96, 32))
     """
     plan, runs = sampled_runs(scenario, seeds, minutes, top_users, workers)
     drawn = list(runs)
