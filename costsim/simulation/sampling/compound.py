@@ -59,15 +59,26 @@ def gamma_parameters(
 
 
 def counts_of(rng: np.random.Generator, mean: Floats, variance: Floats) -> NDArray[np.int64]:
-    """Counts of this mean, and of this variance where it exceeds the mean; else Poisson ones."""
+    """Counts of this mean and variance: negative binomial, Poisson or binomial.
+
+    The number of trials of a binomial is rounded at random: its variance is higher than asked by
+    at most a quarter.
+    """
     mean = np.maximum(mean, 0.0)
-    spread = np.maximum(variance - mean, 0.0)
-    mixed = (spread > 1e-9 * mean) & (mean > 0)
+    away = variance - mean
     rate = mean.copy()
+    mixed = (away > 1e-9 * mean) & (mean > 0)
     if mixed.any():
-        shape = mean[mixed] ** 2 / spread[mixed]
+        shape = mean[mixed] ** 2 / away[mixed]
         rate[mixed] = rng.standard_gamma(shape) * (mean[mixed] / shape)
-    return rng.poisson(rate)
+    narrow = (away < -1e-6 * mean) & (mean > 0)
+    rate[narrow] = 0.0
+    found = rng.poisson(rate)
+    if narrow.any():
+        chance = np.minimum(-away[narrow] / mean[narrow], 1.0)
+        trials = np.floor(mean[narrow] / chance + rng.random(len(chance))).astype(np.int64)
+        found[narrow] = rng.binomial(trials, chance)
+    return found
 
 
 def amounts_given(rng: np.random.Generator, mean: Floats, variance: Floats) -> Floats:

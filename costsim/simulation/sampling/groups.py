@@ -123,11 +123,13 @@ def _means_over_time(drawing: Drawing, weight: Floats) -> tuple[Floats, list[Flo
     rows += [weight * r for r in drawing.requests if r.shape[1] > 1]
     sums = over_time(drawing.people, np.concatenate(rows), len(drawing.starts), drawing.width_us)
     there, at, means = sums[0], 1, []
+    there[there < 1e-12 * weight.sum()] = 0.0  # what differences of sums leave behind
+    over = np.where(there > 0, 1 / np.where(there > 0, there, 1.0), 0.0)
     for request in drawing.requests:
         if request.shape[1] == 1:
             means.append(request)
             continue
-        means.append(sums[at : at + len(request)] / np.maximum(there, 1e-300))
+        means.append(sums[at : at + len(request)] * over)
         at += len(request)
     return there, means
 

@@ -44,8 +44,11 @@ LAUNCH = {
         },
     }
 }
+NO_NOISE = {"hour_sigma": 0.0, "day_sigma": 0.0}
 KINDS = {
     "ordinary": {},
+    "calm": {"noise": NO_NOISE},  # the luck of sessions alone
+    "calm, tokens": {"noise": NO_NOISE, "incidents": incident(output_tokens_scale=3.0)},
     "launch": {
         "features": LAUNCH,
         "incidents": {"i": {"feature": "deep", "cause": "volume", "starts": "2024-03-02T07:00:00"}},

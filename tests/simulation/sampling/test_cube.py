@@ -38,7 +38,36 @@ def pair(request, small):
     return scenario, cube, called(scenario, range(RUNS))
 
 
-@pytest.fixture(scope="module", params=["ordinary", "tokens", "fewer calls", "large cohort"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("calm", 60),
+        ("calm", 5),
+        ("calm, tokens", 60),
+        ("fewer calls", 60),
+        ("growth and churn", 60),
+        ("large cohort", 60),
+        ("large cohort", 15),
+    ],
+    ids=lambda param: f"{param[0]}, {param[1]} minutes",
+)
+def crowd_pair(request, small):
+    """A few users are watched; the others are drawn together."""
+    kind, minutes = request.param
+    scenario = made(small, kind)
+    cube = sample_cube(scenario, range(RUNS), minutes=minutes, top_users=3)
+    return scenario, cube, called(scenario, range(RUNS), minutes=minutes)
+
+
+@pytest.fixture(scope="module")
+def calm(small):
+    scenario = made(small, "calm")
+    return scenario, {minutes: called(scenario, range(240), minutes) for minutes in (60, 5)}
+
+
+@pytest.fixture(
+    scope="module", params=["ordinary", "calm", "tokens", "fewer calls", "large cohort"]
+)
 def fine_pair(request, small):
     """Bins of five minutes, which most sessions outlast."""
     scenario = made(small, request.param)
@@ -52,6 +81,10 @@ def test_sums_are_those_of_the_calls(pair):
         one, two = getattr(cube, name).sum(axis=1), getattr(calls, name).sum(axis=1)
         for feature, label in enumerate(cube.features):
             check(one[:, feature] - two[:, feature], (name, label))
+
+
+def test_sums_of_a_crowd_are_those_of_the_calls(crowd_pair):
+    test_sums_are_those_of_the_calls(crowd_pair)
 
 
 def test_sums_before_during_and_after_are_those_of_the_calls(pair):
@@ -104,6 +137,25 @@ def compare_shapes(cube, calls):
 
 def test_dispersion_autocorrelation_and_skew_are_those_of_the_calls(pair):
     compare_shapes(*pair[1:])
+
+
+@pytest.mark.parametrize("minutes", [60, 5])
+@pytest.mark.parametrize("top_users", [3, 50])
+def test_without_noise_the_luck_of_sessions_is_that_of_the_calls(calm, minutes, top_users):
+    """Where nothing else varies, to some percent of the variance of dollars and of calls."""
+    scenario, counted = calm
+    runs = len(counted[minutes].usd)
+    cube = sample_cube(scenario, range(runs), minutes=minutes, top_users=top_users)
+    for name in ("usd", "calls"):
+        for feature, label in enumerate(cube.features):
+            one, two = (getattr(each, name)[:, :, feature] for each in (cube, counted[minutes]))
+            logs = [shapes(values)["log spread"] for values in (one, two)]
+            check(logs[0] - logs[1], (name, label))
+            assert (logs[0] - logs[1]).std(ddof=1) / np.sqrt(runs) < 0.025
+
+
+def test_a_crowd_has_the_shapes_of_its_calls(crowd_pair):
+    compare_shapes(*crowd_pair[1:])
 
 
 def test_five_minutes_have_the_shapes_of_the_calls_too(fine_pair):
