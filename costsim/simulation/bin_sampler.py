@@ -43,8 +43,9 @@ def sample_hourly(scenario: Scenario, seeds: Sequence[int], *, workers: int = 2)
     """Draw the hourly dollars of a scenario for some seeds: the cube as detectors hear it.
 
     Limits are not in it; what is approximate is said at
-    :func:`costsim.simulation.sampling.cube.sample_cube`. The top user is the dearest of 32 with
-    the most expected dollars, 32 members of cohorts, and all members drawn call by call.
+    :func:`costsim.simulation.sampling.cube.sample_cube`. The top user of an hour is the dearest of
+    32 with the most expected dollars, of as many members of cohorts, and of all members drawn call
+    by call; in calm hours, another one may be dearer in truth.
 
     Parameters
     ----------

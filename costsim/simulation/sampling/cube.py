@@ -148,20 +148,25 @@ def sample_cube(
 
     Notes
     -----
-    Dollars of a bin are a compound Poisson sum of fragments, the parts of sessions that lie in it.
-    The number of fragments is exact; their dollars are drawn from the translated gamma that has
-    the first three cumulants given the run's users, calls and excess from their regression on the
-    dollars. So means, variances and covariances are right, and these are approximate:
+    Dollars of a bin are a compound Poisson sum of fragments, the parts of sessions that lie in it
+    (:mod:`~costsim.simulation.sampling.fragments`). The numbers of fragments are exact, and so is
+    how they hang together from bin to bin. Their dollars are drawn from the translated gamma with
+    the first three cumulants given the run's users and the numbers, calls and excess from their
+    regression on the dollars: means, variances and covariances are right, also across bins. What
+    is approximate:
 
-    - a session that goes on in later bins takes a user anew in each of them, as dear as the crowd
-      on average, and is cut in two for a watched user: at short bins neighbours covary a little
-      less than in calls;
-    - passes and retries fall into the bin of their first attempt;
-    - within the bin in which an incident or a price begins or ends, fragments lie on either side
-      by its share of the bin, and the calls of a partly silent bin are hidden at random;
-    - the excess of incidents that raise some dollars of a call and lower others is a gamma all the
-      same: of the right mean and variance, not of the right shape;
-    - cohorts of fewer than 50,000 expected calls are drawn call by call, larger ones as traffic is.
+    - a session of the crowd, that is of users who are not watched, belongs in each later bin to a
+      user drawn anew, so that dear users make neighbours covary a little less than in calls;
+      watched users keep theirs, but for bins that fewer than one in ten sessions outlasts: there
+      a session that does is cut in two;
+    - sessions that may outlast 48 bins are cut into pieces that know nothing of each other;
+    - passes, and tries after an error, fall into the bin of the first;
+    - in the bin in which an incident or a price begins or ends, fragments lie on either side by
+      its share of the bin, and of a partly silent bin calls are hidden at random;
+    - the skewness of a watched user's bin is at least that of a gamma, and so is that of a small
+      number of sessions; excess is a gamma given the dollars even where an incident makes some
+      calls dearer and others cheaper;
+    - cohorts of less than 50,000 expected calls are drawn call by call, larger ones as traffic is.
 
     Examples
     --------
