@@ -90,7 +90,7 @@ class Demand:
         if feature.launch is not None:
             start = start[start >= self._launch_us(feature)]
         user = self.world.users.draw(rng, len(start))
-        return self._calls(name, feature, cohort, day, start, user, rng)
+        return self.calls_of(name, feature, cohort, day, start, user, rng)
 
     def _cohort(self, name: str, feature: Feature, cohort: str, day: int) -> Calls:
         settings = feature.cohorts[cohort]
@@ -104,7 +104,7 @@ class Demand:
         share = rate / rate.sum() if rate.sum() else np.full(len(rate), 1 / len(rate))
         hour = first + rng.choice(len(rate), len(who), p=share)
         start = hour * HOUR_US + (rng.random(len(who)) * HOUR_US).astype(np.int64)
-        calls = self._calls(name, feature, cohort, day, start, members.user[who], rng)
+        calls = self.calls_of(name, feature, cohort, day, start, members.user[who], rng)
         since = members.first_use_us[who][calls.session]
         calls = calls.where(start[calls.session] >= since)
         for end in (settings.ends, *(i.ends for i in self._causing(name, cohort))):
@@ -121,7 +121,7 @@ class Demand:
             calls = calls.where(calls.time_us < calendar.elapsed_us(incident.ends))
         return calls
 
-    def _calls(
+    def calls_of(
         self,
         name: str,
         feature: Feature,
@@ -131,7 +131,10 @@ class Demand:
         user: NDArray[np.int32],
         rng: np.random.Generator,
     ) -> Calls:
-        """Sessions to calls: size, think times, passes, tokens."""
+        """Sessions to calls: size, think times, passes, tokens.
+
+        `start` and `user` are of the sessions; calls of users who have left are left out.
+        """
         session = np.arange(len(start), dtype=np.int32)
         when = start
         sessions = self.sessions_of(name, cohort)

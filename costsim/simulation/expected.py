@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from costsim.prices import load_price_book
-from costsim.simulation.calendar import HOUR_US
 from costsim.simulation.consistency import local_date
 from costsim.simulation.demand import ADDED
+from costsim.simulation.pieces import Piece, Terms, pieces_of, terms_of
 from costsim.simulation.rates import added_share, cohort_rate, staying, traffic_rate
-from costsim.simulation.routes import NEVER_ABOVE, Route, RoutePrices, route_prices, swapped
+from costsim.simulation.routes import NEVER_ABOVE, RoutePrices, route_prices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from costsim.simulation.distributions import Tokens
     from costsim.simulation.scenario import Scenario
-    from costsim.simulation.settings import Cohort, Feature, Incident
+    from costsim.simulation.settings import Cohort, Feature
 
     Floats = NDArray[np.float64]
 
@@ -76,14 +77,6 @@ class Expectation:
         return table_html(self.to_frame(), caption=repr(self).removesuffix("; next: .to_frame()"))
 
 
-class Piece(NamedTuple):
-    """A stretch of the run in which one feature's calls cost the same, and who changes them."""
-
-    inside: Floats  # share of each hour
-    epoch: int
-    incidents: tuple[Incident, ...]
-
-
 def expect(scenario: Scenario) -> Expectation:
     """Closed-form expectation of a scenario."""
     import pandas as pd
@@ -103,33 +96,13 @@ def expect(scenario: Scenario) -> Expectation:
             if feature.calls_per_week and share.any():
                 during = calendar.overlap(settings.starts, settings.ends)
                 streams[ADDED + incident] = _traffic_hours(scenario, name) * share * during
-        pieces = list(_pieces(scenario, name, prices))
+        pieces = list(pieces_of(scenario, name, prices))
         for stream, hours in streams.items():
             calls, usd = _attempts(scenario, name, stream, hours, pieces, prices)
             sums = (np.add.reduceat(v, calendar.day_starts[:-1]) for v in (calls, usd))
             columns = {"date": dates, "feature_name": name, "cohort": stream}
             frames.append(pd.DataFrame(columns | dict(zip(("calls", "usd"), sums, strict=True))))
     return Expectation(scenario, pd.concat(frames, ignore_index=True))
-
-
-def _pieces(scenario: Scenario, name: str, prices: RoutePrices) -> Iterator[Piece]:
-    """The run cut where a price or an incident of the feature begins or ends."""
-    calendar = scenario.calendar
-    end = calendar.hours * HOUR_US
-    known = scenario.incidents_of(name).values()
-    spans = [
-        (calendar.elapsed_us(i.starts), end if i.ends is None else calendar.elapsed_us(i.ends), i)
-        for i in known
-    ]
-    cuts = {0, end, *(int(e) for e in prices.epochs_us)}
-    cuts |= {at for low, high, _ in spans for at in (low, high)}
-    edges = sorted(at for at in cuts if 0 <= at <= end)
-    hours = np.arange(calendar.hours)
-    for low, high in pairwise(edges):
-        inside = np.minimum(hours + 1, high / HOUR_US) - np.maximum(hours, low / HOUR_US)
-        epoch = int(np.searchsorted(prices.epochs_us, low, side="right")) - 1
-        active = tuple(i for start, stop, i in spans if start <= low and high <= stop)
-        yield Piece(np.clip(inside, 0, 1), epoch, active)
 
 
 def _attempts(
@@ -149,46 +122,34 @@ def _attempts(
         made = hours * piece.inside * feature.passes
         if not made.any():
             continue
-        error, scale = feature.errors.rate, 1.0
-        for incident in piece.incidents:
-            if incident.effect.error_rate is not None:
-                error = incident.effect.error_rate
-            if stream == "traffic":
-                scale *= min(incident.effect.calls_scale, 1.0)
-        again = error * reaction.retry_share * reaction.retries_errors
+        terms = terms_of(feature, stream, piece.incidents)
+        made *= terms.made
+        again = terms.error_rate * reaction.retry_share * reaction.retries_errors
         tries = sum(again**k for k in range(reaction.max_retries + 1))
-        inner, outer = _per_call(feature, cohort, piece, prices)
-        billed = {"nothing": 0.0, "input": inner, "all": inner + outer}[feature.errors.billed]
-        calls += made * scale * tries
-        usd += made * scale * tries * ((1 - error) * (inner + outer) + error * billed)
+        inner, outer = _per_call(feature, cohort, terms, piece.epoch, prices)
+        lost = {"nothing": 0.0, "input": inner, "all": inner + outer}[feature.errors.billed]
+        calls += made * tries
+        share = terms.error_rate
+        usd += made * tries * ((1 - share) * (inner + outer) + share * lost)
     return calls, usd
 
 
 def _per_call(
-    feature: Feature, cohort: Cohort | None, piece: Piece, prices: RoutePrices
+    feature: Feature, cohort: Cohort | None, terms: Terms, epoch: int, prices: RoutePrices
 ) -> tuple[float, float]:
     """Dollars of input and output of a call that succeeds."""
     law_in = (cohort and cohort.input_tokens) or feature.input_tokens
     law_out = (cohort and cohort.output_tokens) or feature.output_tokens
     cache = (cohort and cohort.cache) or feature.cache
-    route = Route(feature.model, feature.provider, feature.service_tier)
-    share, scale_in, scale_out = cache.share, 1.0, 1.0
-    for effect in (incident.effect for incident in piece.incidents):
-        scale_in, scale_out = (
-            scale_in * effect.input_tokens_scale,
-            scale_out * effect.output_tokens_scale,
-        )
-        share = share if effect.cache_share is None else effect.cache_share
-        if effect.model:
-            route = swapped(feature, effect.model, effect.provider)
+    scale_in, scale_out = prod(terms.scale_in), prod(terms.scale_out)
     tokens_out = _mean(law_out, scale_out)
     if feature.truncated_rate and law_out.max is not None:
         cut = feature.truncated_rate
         tokens_out = (1 - cut) * tokens_out + cut * law_out.max * min(scale_out, 1)
-    number = prices.number(route)
+    number = prices.number(terms.route)
     inner = outer = 0.0
-    cached = share * cache.hit_rate
-    for rates, tokens, calls in _levels(law_in, scale_in, piece, number, prices):
+    cached = terms.cache_share * cache.hit_rate
+    for rates, tokens, calls in _levels(law_in, scale_in, epoch, number, prices):
         price_in, price_cached, price_out = rates
         inner += tokens * ((1 - cached) * price_in + cached * price_cached) / 1e12
         outer += calls * tokens_out * price_out / 1e12
@@ -196,13 +157,13 @@ def _per_call(
 
 
 def _levels(
-    law: Tokens, scale: float, piece: Piece, route: int, prices: RoutePrices
+    law: Tokens, scale: float, epoch: int, route: int, prices: RoutePrices
 ) -> Iterator[tuple[list[float], float, float]]:
     """Prices, tokens and share of calls of each level of input length.
 
     E[X; X > a] = E[X] - E[min(X, a)] + a P(X > a).
     """
-    bounds = [b for b in prices.above[piece.epoch, route] if b != NEVER_ABOVE]
+    bounds = [b for b in prices.above[epoch, route] if b != NEVER_ABOVE]
     beyond = [(_mean(law, scale), 1.0)]
     for bound in bounds:
         reached = law.max is None or min(law.max * min(scale, 1), law.max) > bound
@@ -213,7 +174,7 @@ def _levels(
     beyond.append((0.0, 0.0))
     tables = (prices.input_pico, prices.cached_pico, prices.output_pico)
     for k, (this, next_one) in enumerate(pairwise(beyond)):
-        rates = [float(table[piece.epoch, route, k]) for table in tables]
+        rates = [float(table[epoch, route, k]) for table in tables]
         yield rates, this[0] - next_one[0], this[1] - next_one[1]
 
 
@@ -265,4 +226,5 @@ def _adopted(scenario: Scenario, feature: Feature, cohort: Cohort) -> Floats:
             start, end = calendar.day_starts[first_day + day : first_day + day + 2]
             local = calendar.hour_of_week[start:end] % 24
             mass[start:end] += share * within[local]
-    return np.asarray(before + np.cumsum(mass) - mass / 2)
+    live = calendar.overlap(feature.launch, None)  # who comes before waits for the launch
+    return np.asarray((before + np.cumsum(mass) - mass / 2) * live)

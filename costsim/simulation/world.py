@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costsim.simulation.calendar import HOUR_US
+from costsim.simulation.calendar import HOUR_US, Calendar
 from costsim.simulation.consistency import local_date
 from costsim.simulation.population import Users
 from costsim.simulation.streams import stream
@@ -68,14 +69,32 @@ def play(scenario: Scenario, seed: int) -> World:
     """
     import simpy
 
-    world = World(scenario, Users(scenario.population, seed))
+    world = settled(scenario, seed)
     env = simpy.Environment()
     for name, feature in scenario.features.items():
-        _choose(world, name, feature, seed)
-        env.process(_launch(env, world, name, feature, seed))
+        env.process(_launch(env, world, name, feature))
     for at_us, event in happenings(scenario):
         env.process(_happen(env, world, at_us, event))
     env.run(until=scenario.calendar.hours * HOUR_US)
+    return world
+
+
+def settled(scenario: Scenario, seed: int) -> World:
+    """The world of a scenario without its events: who is in which cohort, and since when."""
+    world = World(scenario, Users(scenario.population, seed))
+    end = scenario.calendar.hours * HOUR_US
+    for name, feature in scenario.features.items():
+        _choose(world, name, feature, seed)
+        live = 0
+        if feature.launch is not None:
+            live = max(scenario.calendar.elapsed_us(feature.launch), 0)
+        for cohort_name, cohort in feature.cohorts.items():
+            first: NDArray[np.int64] | int = 0
+            if cohort.first_use is not None:
+                first = _first_uses(scenario, name, feature, cohort_name, cohort, seed)
+            since = max(live, _since(scenario, name, cohort_name, cohort))
+            at = np.maximum(first, since)
+            world.members[name, cohort_name].first_use_us[:] = np.where(at < end, at, NEVER)
     return world
 
 
@@ -131,7 +150,7 @@ def _since(scenario: Scenario, name: str, cohort_name: str, cohort: Cohort) -> i
 
 
 def _launch(
-    env: simpy.Environment, world: World, name: str, feature: Feature, seed: int
+    env: simpy.Environment, world: World, name: str, feature: Feature
 ) -> Generator[Any, Any, None]:
     """A feature goes live; from then on its cohorts may find it."""
     calendar = world.scenario.calendar
@@ -142,23 +161,21 @@ def _launch(
         yield env.timeout(max(at, 0))
         world.events.append(Event(int(env.now), "launch", name))
     for cohort_name, cohort in feature.cohorts.items():
-        since = _since(world.scenario, name, cohort_name, cohort)
-        if cohort.first_use is None:
-            world.members[name, cohort_name].first_use_us[:] = max(int(env.now), since)
-            continue
-        first = _first_uses(world.scenario, name, feature, cohort_name, cohort, seed)
-        for index, when in enumerate(first):
-            env.process(_adopt(env, world, name, cohort_name, index, max(int(when), since)))
+        if cohort.first_use is not None:
+            for index in range(cohort.users):
+                env.process(_adopt(env, world, name, cohort_name, index))
 
 
 def _adopt(
-    env: simpy.Environment, world: World, feature: str, cohort: str, index: int, at_us: int
+    env: simpy.Environment, world: World, feature: str, cohort: str, index: int
 ) -> Generator[Any, Any, None]:
     """One user tries the feature for the first time, and goes on using it."""
-    yield env.timeout(max(at_us - int(env.now), 0))
     members = world.members[feature, cohort]
-    members.first_use_us[index] = int(env.now)
-    world.events.append(Event(int(env.now), "first use", feature, cohort, int(members.user[index])))
+    at_us = int(members.first_use_us[index])
+    if at_us < NEVER:
+        yield env.timeout(at_us - int(env.now))
+        user = int(members.user[index])
+        world.events.append(Event(int(env.now), "first use", feature, cohort, user))
 
 
 def _first_uses(
@@ -177,11 +194,15 @@ def _first_uses(
     low, high = cohort.first_use.launch_day_hours
     first = low + (high - low) * rng.random(cohort.users)
     hour = np.where(day == 0, first, hour)
-    start = datetime.combine(local_date(scenario, feature.launch), time())
-    clock = [
-        [calendar.elapsed_us(start + timedelta(days=d, hours=h)) for h in range(24)]
-        for d in range(len(weights))
-    ]
+    clock = _clock(calendar, local_date(scenario, feature.launch), len(weights))
     whole = hour.astype(np.int64)
     within = ((hour - whole) * HOUR_US).astype(np.int64)
-    return np.asarray(np.maximum(np.array(clock)[day, whole] + within, launch))
+    return np.asarray(np.maximum(clock[day, whole] + within, launch))
+
+
+@cache
+def _clock(calendar: Calendar, first: date, days: int) -> NDArray[np.int64]:
+    """Elapsed microseconds of every full hour of some days, by the clock; shape (days, 24)."""
+    start = datetime.combine(first, time())
+    hours = [[start + timedelta(days=d, hours=h) for h in range(24)] for d in range(days)]
+    return np.array([[calendar.elapsed_us(hour) for hour in day] for day in hours])

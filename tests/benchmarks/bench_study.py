@@ -2,17 +2,55 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
+
+import numpy as np
 
 from costsim.simulation import load_scenario
 from costsim.simulation.bin_sampler import sample_hourly
+from costsim.simulation.sampling.cube import TOP_USERS, sample_cube
 from costsim.study import compare_detectors, quiet_runs
+
+CUBES = 100
+
+
+def cube_rows() -> list[tuple[str, float, str]]:
+    """The cube, and what bounds it: a Poisson and a gamma number a feature, hour and user."""
+    scenario = load_scenario("surprise-40k")
+    sample_cube(scenario, [0])  # tables and time zones
+    start = perf_counter()
+    cube = sample_cube(scenario, range(CUBES), workers=2)
+    seconds = perf_counter() - start
+    dense = (
+        TOP_USERS
+        * cube.usd.shape[1]
+        * sum(bool(f.calls_per_week) for f in scenario.features.values())
+    )
+    rates = np.random.default_rng(0).gamma(0.5, 5.0, dense)  # mean 2.5, as theirs
+
+    def draws(seed: int) -> None:
+        rng = np.random.Generator(np.random.SFC64(seed))
+        rng.standard_gamma(rng.poisson(rates).astype(np.float32), dtype=np.float32)
+
+    start = perf_counter()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(draws, range(CUBES)))
+    floor = perf_counter() - start
+    return [
+        (
+            f"cube of {CUBES} runs of five weeks, {cube.user.shape[1]} users",
+            seconds,
+            f"{CUBES / seconds:,.0f} runs/s, {seconds / floor:.1f} x its users' random numbers",
+        ),
+        ("random numbers of its watched users alone", floor, f"{CUBES / floor:,.0f} runs/s"),
+    ]
 
 
 def rows() -> list[tuple[str, float, str]]:
     """Drawing hours, ordinary life, and the study at its defaults."""
     scenario = load_scenario("surprise-40k")
-    found = []
+    found = cube_rows()
     start = perf_counter()
     sample_hourly(scenario, range(200))
     seconds = perf_counter() - start

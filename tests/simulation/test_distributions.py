@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import lognorm
 
-from costsim.simulation.bin_sampler import capped_moments
 from costsim.simulation.distributions import Tokens
 
 CASES = [
@@ -90,19 +89,6 @@ def test_without_spread_every_call_is_the_median():
     assert tokens.expected == 500
     assert set(tokens.sample(rng, tokens.user_log_median(rng, 9))) == {500}
     assert (tokens.share_at_least(700), tokens.share_at_least(701)) == (1.0, 0.0)
-
-
-@pytest.mark.parametrize("tokens", CASES)
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_moments_of_a_call_are_integrals_of_the_capped_density(tokens, n):
-    sd = tokens.within_log_sd
-    for median in (100.0, 900.0, 60_000.0):
-        found = capped_moments(tokens, np.array([np.log(median)]))[n - 1][0]
-        cap = tokens.max or np.inf
-        if sd == 0:
-            assert found == pytest.approx(min(median, cap) ** n)
-            continue
-        assert found == pytest.approx(integral(median, sd, cap, n), rel=1e-6)
 
 
 @pytest.mark.parametrize(
