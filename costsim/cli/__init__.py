@@ -35,6 +35,12 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise Stopped(str(error)) from None
+        except RuntimeError as error:
+            from costsim.records.dataset import was_stopped
+
+            if was_stopped(error):
+                raise Stopped from None
+            raise
 
 
 app = typer.Typer(

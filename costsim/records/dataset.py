@@ -325,3 +325,8 @@ def _known(columns: Sequence[str]) -> None:
     for name in columns:
         if name not in BY_NAME and name not in DERIVED:
             raise UnknownNameError("column", name, [*BY_NAME, *DERIVED])
+
+
+def was_stopped(error: BaseException) -> bool:
+    """Whether Ctrl-C came during a query, which DuckDB says by a RuntimeError."""
+    return isinstance(error, RuntimeError) and "Query interrupted" in str(error)

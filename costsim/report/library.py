@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from costsim.errors import SettingError
-from costsim.report.look import Look
+from costsim.report.look import Look, change_of
 from costsim.report.signals import SIGNALS, Runs, added_up, signals, surprises
 from costsim.show.cards import Card, Ribbon
 from costsim.simulation import load_scenario
@@ -42,6 +42,10 @@ LIBRARY = (
     "dst-week",
     "quiet",
 )
+
+
+MIN_CHANGE = 0.05
+"""A signal whose mean a cause changes by less is not what tells of it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,6 +186,9 @@ def _look(scenario: Scenario, runs: Runs) -> Look:
     for name in found:
         if not (np.isfinite(z_plain[name][quiet]).any() and np.isfinite(z[name][first:]).any()):
             continue  # a signal without a value
+        span = slice(first, last)
+        if incident and abs(change_of(found[name][span], same[name][span]) - 1) < MIN_CHANGE:
+            continue  # the cause leaves it as it is: a far hour of it is chance
         ways = [(np.abs(np.nan_to_num(part[name]))) for part in (z, z_plain)]
         sums = [added_up(part[name]) for part in (z, z_plain)]
         reach[name] = float(ways[0][first:].max()), max(float(ways[1][quiet].max()), 1e-9)

@@ -28,8 +28,8 @@ class Look:
     """One scenario of the library, played with its cause and without it at the same seed.
 
     `found` and `plain` are the hourly signals with and without the cause, `first` the hour (from
-    the start of the run) in which each signal first lies further off than it ever does without
-    the cause, where it does; `slowly` names those that do so added up and not in a single hour.
+    the start of the run) in which each signal that the cause moves first lies further off than it
+    ever does without it; `slowly` names those that do so added up and not in a single hour.
     """
 
     scenario: Scenario
@@ -75,11 +75,7 @@ class Look:
 
     def change(self, name: str) -> float:
         """Mean of a signal while the cause lasts, over what it is then without the cause."""
-        values = [known[name][slice(*self.window)] for known in (self.found, self.plain)]
-        if not all(np.isfinite(part).any() for part in values):
-            return float("nan")
-        found, before = (float(np.nanmean(part)) for part in values)
-        return found / before if before else float("nan")
+        return change_of(*(known[name][slice(*self.window)] for known in (self.found, self.plain)))
 
     @property
     def conclusion(self) -> str:
@@ -180,6 +176,14 @@ class Look:
 
     def __repr__(self) -> str:
         return f"Look({self.scenario.name}: {self.conclusion}); next: .plot(), .to_frame()"
+
+
+def change_of(found: Floats, before: Floats) -> float:
+    """Mean of some hours over that of others; NaN where either has none."""
+    if not all(np.isfinite(part).any() for part in (found, before)):
+        return float("nan")
+    usual = float(np.nanmean(before))
+    return float(np.nanmean(found)) / usual if usual else float("nan")
 
 
 def _verb(name: str) -> str:

@@ -21,15 +21,18 @@ _SOURCES = (core, cost, admission_kernel, event_heap, kernel_layout, pricing, re
 
 
 def compiled_kernel() -> Any:
-    """The compiled :func:`costsim.simulation.admission_kernel.admit`."""
+    """The compiled :func:`costsim.simulation.admission_kernel.admit`.
+
+    The first call on a machine compiles for about ten seconds.
+    """
     digest = hashlib.sha256()
     for module in _SOURCES:
         assert module.__file__ is not None
         digest.update(Path(module.__file__).read_bytes())
     plain = admission_kernel.admit
-    named = types.FunctionType(
-        plain.__code__, plain.__globals__, f"admit_{digest.hexdigest()[:12]}"
-    )
+    name = f"admit_{digest.hexdigest()[:12]}"
+    named = types.FunctionType(plain.__code__, plain.__globals__, name)
+    named.__qualname__ = name  # which numba's cache goes by; it would be the code's own
     # without numba's reference counts, which took two thirds of the time: nothing is allocated
     options: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False, "error_model": "numpy"}
     return njit(**options)(named)

@@ -39,6 +39,7 @@ def simulate(
     out: str | Path | None = None,
     workers: int = 2,
     engine: Engine = "batch",
+    keep_stopped: bool = True,
     progress: Callable[[int], object] | None = None,
 ) -> SimulationResult:
     """Simulate a scenario into call records.
@@ -58,6 +59,8 @@ def simulate(
     engine : {"batch", "event"}
         "event" makes every call a SimPy process against :class:`~costsim.limits.MemoryLedger`:
         the oracle, far slower, with identical records.
+    keep_stopped : bool
+        Whether a run that is stopped leaves the days that were whole by then.
     progress : callable, optional
         Called with 1 after each simulated day.
 
@@ -104,7 +107,7 @@ def simulate(
             found = _write(recorder, policy, engine, writer, workers, days)
         except KeyboardInterrupt:
             kept = days.whole
-            if writer.before is None and kept and out is not None:
+            if keep_stopped and writer.before is None and kept and out is not None:
                 partial = _manifest(scenario.first_days(kept), seed, policy, None, None)
                 writer.commit(partial, days.first(kept))
                 whole = f"{kept} of {scenario.days} days" if kept > 1 else "day"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from numbers import Real
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costsim.errors import DataError, SettingError
+from costsim.records.dataset import was_stopped
 from costsim.simulation.loading import load_scenario
 from costsim.simulation.result import SimulationResult
 from costsim.study.aggregates import spend_totals
@@ -146,14 +146,16 @@ def _run(task: _Task) -> dict[str, Any]:
 
     (name, scenario, limits), seed = task.variant, task.seed
     out = task.out / name / f"seed-{seed}" if task.out else None
-    older = out is not None and (out / "manifest.json").exists()
     try:
         with one_thread():
-            result = simulate(scenario, seed=seed, limits=limits, out=out, workers=1)
+            # the first days of a run have no place among whole ones
+            result = simulate(
+                scenario, seed=seed, limits=limits, out=out, workers=1, keep_stopped=False
+            )
             found = task.summarise(result)
-    except KeyboardInterrupt:
-        if out is not None and not older:  # the first days of a run have no place among whole ones
-            shutil.rmtree(out, ignore_errors=True)
+    except RuntimeError as error:
+        if was_stopped(error):
+            raise KeyboardInterrupt from error
         raise
     return {"variant": name, "seed": seed} | _checked(found)
 

@@ -6,33 +6,12 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 import costsim
-from costsim.cli import main
 
 NAMES = re.compile(r"\buser-\d{4}\b")  # simulated ids; pseudonyms have six hex digits
-
-
-class Run(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> Run:
-        with pytest.raises(SystemExit) as stop:
-            main(list(arguments))
-        said = capsys.readouterr()
-        return Run(int(stop.value.code or 0), said.out, said.err)
-
-    return call
 
 
 @pytest.fixture(scope="module")

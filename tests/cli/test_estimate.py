@@ -5,37 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from costsim.cli import main
 from costsim.simulation import load_scenario
 
 WIDE = ["--input-tokens", "2000,50000", "--output-tokens", "500,2000"]
 USED = ["--users", "500,900", "--calls-per-user-day", "0.5,2"]
 
 
-class Run(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> Run:
-        with pytest.raises(SystemExit) as stop:
-            main(list(arguments))
-        said = capsys.readouterr()
-        return Run(int(stop.value.code or 0), said.out, said.err)
-
-    return call
-
-
-def next_of(said: Run) -> list[str]:
+def next_of(said) -> list[str]:
     return shlex.split(said.err.strip().splitlines()[-1].removeprefix("next: costsim "))
 
 
