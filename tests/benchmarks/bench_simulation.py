@@ -48,7 +48,7 @@ def phases(scenario: Scenario) -> dict[str, float]:
             _order(*columns)
             sort = perf_counter() - before
             before = perf_counter()
-            table, _ = recorder.day(day, calls)
+            table = recorder.day(day, calls).table
             made = perf_counter()
             writer.write(table, str(day))
             spent["draw demand"] += drawn - start

@@ -1,0 +1,31 @@
+"""The benchmarks run: each is called on a day, because all of them together take minutes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from costsim.simulation import load_scenario
+from tests.benchmarks import bench_engines, bench_simulation
+from tests.benchmarks.__main__ import names
+
+
+@pytest.mark.parametrize("name", names())
+def test_each_has_rows_to_print(name):
+    assert callable(import_module(f"tests.benchmarks.bench_{name}").rows)
+
+
+def test_the_phases_of_a_run_are_timed():
+    spent = bench_simulation.phases(load_scenario("quiet").first_days(1))
+    assert len(spent) == 4
+    assert min(spent.values()) > 0
+
+
+def test_the_engines_are_timed_on_the_same_attempts(small):
+    recorder, tables, days = bench_engines.drawn(small(days=1))
+    count = bench_engines.recorded(recorder, 1)
+    assert count == sum(len(day.intents) for day in days) > 0
+    made = {bench_engines.admitted(tables, days, bench_engines.CAPS, e) for e in ("batch", "event")}
+    assert len(made) == 1
+    assert made.pop() >= count
