@@ -10,6 +10,7 @@ import typer
 
 from costsim.cli.demo import demo
 from costsim.cli.detect import detect
+from costsim.cli.fit import fit
 from costsim.cli.importing import import_
 from costsim.cli.maintenance import doctor, lab, prices
 from costsim.cli.report import app as report_app
@@ -47,6 +48,7 @@ def root(
 app.command()(demo)
 app.command()(simulate)
 app.command("import")(import_)
+app.command()(fit)
 app.command()(spend)
 app.command()(detect)
 app.add_typer(report_app, name="report")
