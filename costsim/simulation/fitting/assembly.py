@@ -56,12 +56,12 @@ def assemble(
     sessions = [_sessions(log.where(part.rows), span) for part in parts]
     groups, noise = fit_groups(log, span, parts, sessions, usual)
     sheet = Sheet()
-    _head(sheet, records, span, name)
+    book_name = _head(sheet, records, span, name)
     _population(sheet, log, parts, sessions, usual)
     _noise(sheet, noise)
     for group in groups:
         _profile(sheet, group)
-    book = load_price_book(str(sheet.tables[0][1][4][1]))
+    book = load_price_book(book_name)
     for part, session in zip(parts, sessions, strict=True):
         own = log.where(part.rows)
         at = f"features.{part.name}"
@@ -85,7 +85,8 @@ def _sessions(own: Log, span: Span) -> SessionFit:
     return sessions_from_bursts(own.seconds, ramp)
 
 
-def _head(sheet: Sheet, records: Records, span: Span, name: str) -> None:
+def _head(sheet: Sheet, records: Records, span: Span, name: str) -> str:
+    """The first keys; gives the name of the price book."""
     calendar = span.calendar
     stated = records.manifest.price_book
     book = (
@@ -103,6 +104,7 @@ def _head(sheet: Sheet, records: Records, span: Span, name: str) -> None:
             book,
         ],
     )
+    return str(book.value)
 
 
 def _budget(sheet: Sheet, records: Records, name: str) -> Parameter:
@@ -271,6 +273,9 @@ def _model(at: str, part: Part, own: Log, book: PriceBook, span: Span) -> list[P
         rows.append(fitted(f"{at}.model", part.model, part.calls))
         if provider:
             rows.append(fitted(f"{at}.provider", provider, part.calls))
+    elif part.model and _priced(book, part.model, None, tier, start):
+        note = f"{provider} has no price of it in {book.name}"
+        rows.append(fitted(f"{at}.model", part.model, part.calls, note=note))
     else:
         why = f"{part.model} has no price in {book.name}" if part.model else "not in the log"
         model, provider = next(

@@ -206,14 +206,16 @@ def _solve(
     # more windows, less error; a ratio's error also grows with the windows' dependence
     weight = np.sqrt(each / each.max()) ** 0.5
     free = 3 if ramp is None else 2
+    # a free ramp and long sessions look alike
+    longest = _LONGEST if ramp is not None else block / 12
     best = None
     for extra, spread in ((0.3, 2.0), (3.0, 30.0), (30.0, 120.0), (3.0, 600.0)):
         found = least_squares(
             lambda x: weight * (np.log(wanted(x)) - np.log(np.maximum(ratio, 0.05))),
-            np.log([extra, spread, 1e-3])[:free],
+            np.log([extra, min(spread, longest / 2), 1e-3])[:free],
             bounds=(
                 np.log([1e-4, 1e-3, 1e-9])[:free],
-                np.log([500.0, _LONGEST, 10.0])[:free],
+                np.log([500.0, longest, 10.0])[:free],
             ),
         )
         if best is None or found.cost < best.cost:

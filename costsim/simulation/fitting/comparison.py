@@ -194,10 +194,11 @@ def _by_minute(source: Log, span: Span, simulated: Log) -> list[_Row]:
     return rows
 
 
-def _stretched(name: str, value: float, values: Floats, relative: float) -> _Row:
+def _stretched(name: str, value: float, values: Floats, relative: float, days: float = 1.0) -> _Row:
     values = values[np.isfinite(values)]
     mean = float(values.mean()) if len(values) else float("nan")
-    slack = relative * abs(value) + 2 * float(values.std() if len(values) else 0.0)
+    spread = float(values.std() if len(values) else 0.0) / sqrt(days)
+    slack = relative * abs(value) + 2 * spread
     why = f"{relative:.0%} and 2 sd of {len(values)} simulated stretches"
     return _around(name, "all", value, mean, slack, why)
 
@@ -207,17 +208,18 @@ def _bursts(source: Log, span: Span, simulated: Log) -> list[_Row]:
     length = span.end - span.start
     least = 0.5 * length / len(source)  # seconds in which half a call is expected
     candidates = (1.0, 10.0, 30.0, 60.0, 300.0)
-    widths = [w for w in candidates if w >= max(10 * tick, least) and length >= 30 * w][:2]
+    fit_in = [w for w in candidates if w >= max(10 * tick, least) and length >= 60 * w]
+    widths = dict.fromkeys(fit_in[:1] + fit_in[-1:])  # the shortest and the longest
     rows = []
     for width in widths:
-        each = 60 if length >= 60 * width else max(int(length // width), 2)
-        value = block_ratio(source.seconds, width, each)
+        value = block_ratio(source.seconds, width)
         if not np.isfinite(value):
             continue
-        parts = _stretches(simulated, max(min(length, 86_400.0), 60 * width))
-        values = np.array([block_ratio(p, width, each) for p in parts if len(p) > 1])
-        name = f"dispersion of {width:g} s within {each * width / 60:g} min"
-        rows.append(_stretched(name, value, values, BURST))
+        parts = _stretches(simulated, min(length, 86_400.0))
+        values = np.array([block_ratio(p, width) for p in parts if len(p) > 1])
+        days = max(length / 86_400, 1.0)  # the source's value is of so many stretches
+        name = f"dispersion of {width:g} s within {width:g} min"
+        rows.append(_stretched(name, value, values, BURST, days))
     return rows
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from costsim.simulation.fitting.written import Table
 
 
+LEAST_COUNTS = 20  # calls with a token count that a law needs
+
+
 @dataclass
 class Sheet:
     """Tables and parameters while they are gathered."""
@@ -45,14 +48,18 @@ def write_feature(
     sheet.table(at, [*head, *_latency(at, log)])
     sheet.table(f"{at}.sessions", _sessions(f"{at}.sessions", sessions, len(log)))
     for side in ("input", "output"):
+        where = f"{at}.{side}_tokens"
         fit = token_fit(log, side, name, level)
-        sheet.table(f"{at}.{side}_tokens", _tokens(f"{at}.{side}_tokens", fit))
+        sheet.table(where, _uncounted(where) if fit is None else _tokens(where, fit))
     sheet.table(f"{at}.cache", _cache(f"{at}.cache", log))
     sheet.table(f"{at}.errors", _errors(f"{at}.errors", log))
 
 
-def token_fit(log: Log, side: str, name: str, level: Defaults) -> TokenFit:
-    """Law of a feature's input or output tokens, of calls that did not fail."""
+def token_fit(log: Log, side: str, name: str, level: Defaults) -> TokenFit | None:
+    """Law of a feature's input or output tokens, of calls that did not fail.
+
+    None where fewer than 20 calls have a count.
+    """
     values = log.numbers[f"{side}_tokens"]
     status = log.names["status"]
     ok = np.array([n == "ok" for n in status.names] + [False])[status.codes]
@@ -64,6 +71,8 @@ def token_fit(log: Log, side: str, name: str, level: Defaults) -> TokenFit:
         cut_off = np.array([n in ("length", "max_tokens") for n in reasons.names] + [False])[
             reasons.codes
         ][known]
+    if known.sum() < LEAST_COUNTS:
+        return None
     chosen = values[known]
     cap = find_cap(np.maximum(chosen, 1.0), sent[known], cut_off)
     rng = stream(0, "fit", name, side)
@@ -104,6 +113,12 @@ def _tokens(at: str, fit: TokenFit) -> list[Parameter]:
             else assumed(f"{at}.max", tokens.max, "the largest count seen; no cap shows")
         )
     return rows
+
+
+def _uncounted(at: str) -> list[Parameter]:
+    """One token a call: where the log has no counts, as of the output of embeddings."""
+    note = f"fewer than {LEAST_COUNTS} calls have a count"
+    return [assumed(f"{at}.median", 1.0, note), assumed(f"{at}.log_sd", 0.0, note)]
 
 
 def _sessions(at: str, fit: SessionFit, calls: int) -> list[Parameter]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +54,14 @@ def parts_of(log: Log) -> list[Part]:
             if len(kept) > 1:
                 name = f"{name}-{answered or 'other'}"
             found.append(Part(_plain_name(name), title, answered, rows))
-    return sorted(found, key=lambda part: (-part.calls, part.name))
+    found.sort(key=lambda part: (-part.calls, part.name))
+    names = [part.name for part in found]
+    return [  # two features may differ only in what a bare key cannot hold
+        replace(part, name=f"{part.name}_{names[:i].count(part.name) + 1}")
+        if part.name in names[:i]
+        else part
+        for i, part in enumerate(found)
+    ]
 
 
 def _plain_name(name: str) -> str:

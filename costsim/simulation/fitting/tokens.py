@@ -131,7 +131,9 @@ def fit_tokens(
         if away <= CLOSE:
             capped = float(beyond.mean())
             return TokenFit(tokens, law, split, len(values), capped, away, cap is not None)
-    grid = Tokens(quantiles=quantile_grid(values), between_users_share=min(share, 0.99), max=cap)
+    grid = Tokens(quantiles=quantile_grid(values), between_users_share=min(share, 0.99))
+    if cap is not None and log(cap) >= grid.log_median:  # else most calls lie at it: a step
+        grid = grid.model_copy(update={"max": cap})
     away = _furthest(grid, values, split)
     capped = float(beyond.mean())
     return TokenFit(grid, "quantiles", split, len(values), capped, away, cap is not None)
@@ -267,8 +269,11 @@ def quantile_grid(values: Floats) -> tuple[tuple[float, float], ...]:
     rising = [points[0]]
     for p, tokens in points[1:]:
         p, tokens = round(p, 6), float(f"{tokens:.6g}") if tokens > 10_000 else round(tokens, 2)
-        if p > rising[-1][0] + 1e-6 and tokens > rising[-1][1]:
-            rising.append((p, tokens))
+        if tokens > rising[-1][1]:
+            # a gap without calls: as good as none in it
+            p = max(p, round(rising[-1][0] + 2e-6, 6))
+            if p <= 1:
+                rising.append((p, tokens))
     if rising[-1][0] < 1:
         rising[-1] = (1.0, rising[-1][1])
     return tuple(rising)

@@ -117,7 +117,7 @@ def unsplit(logs: Floats, beyond: NDArray[np.bool_], between_share: float) -> Sp
     """Spread without user ids: all of it together, by maximum likelihood where a cap cuts."""
     count = len(logs)
     mean, sd = float(logs.mean()), float(logs.std())
-    if beyond.any():
+    if beyond.any() and not beyond.all():
         mean, sd = _censored(logs[~beyond], float(logs[beyond].min()), int(beyond.sum()))
     return Split(
         mean,
