@@ -6,14 +6,17 @@ SHELL := /bin/bash
 unexport PYTHONDONTWRITEBYTECODE
 export UV_COMPILE_BYTECODE := 1
 export MPLBACKEND := agg
+# Small matrices and several workers: BLAS threads would only wait for each other.
+export OPENBLAS_NUM_THREADS := 1
 
 BASE_PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python3.14 python; do \
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 BIN := .venv/bin
 READY := .venv/.ready
 WORKERS ?= 2
+TRACES ?= ../shared/data
 
-.PHONY: help setup demo test lint notebooks report bench browser-check lock docs clean
+.PHONY: help setup demo test lint notebooks report bench browser-check lock docs fit-report clean
 
 help:
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -64,6 +67,9 @@ browser-check: $(READY) ## notebook 00 in JupyterLab in a real headless Chromium
 docs: $(READY) ## the generated reference pages
 	@$(BIN)/python -c "from costsim.records.schema import reference; print(reference(), end='')" > docs/record.md
 	@$(BIN)/python -c "from costsim.simulation.reference import reference; print(reference(), end='')" > docs/scenario.md
+
+fit-report: $(READY) ## docs/fit.md, from public traces in TRACES (not in this repository)
+	@$(BIN)/python -m costsim.simulation.fitting.report $(TRACES) docs/fit.md
 
 lock: ## requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group dev --extra lab --extra dask --universal --python-version 3.11 \

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from costsim.cli.demo import demo
 from costsim.cli.detect import detect
 from costsim.cli.estimate import estimate
+from costsim.cli.fit import fit
 from costsim.cli.importing import import_
 from costsim.cli.maintenance import doctor, lab, prices
 from costsim.cli.report import app as report_app
@@ -76,6 +77,7 @@ app.add_typer(scenario_app, name="scenario")
 app.command()(simulate)
 app.command()(sweep)
 app.command("import")(import_)
+app.command()(fit)
 app.command()(spend)
 app.command()(detect)
 app.add_typer(report_app, name="report")

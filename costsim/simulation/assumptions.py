@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from costsim.simulation.request_cost import RequestCost
+from costsim.simulation.request_tokens import LognormalTokens, TokenLaw
 from costsim.simulation.spans import Span
-from costsim.simulation.token_laws import LognormalTokens, TokenLaw
 
 if TYPE_CHECKING:
     import numpy as np

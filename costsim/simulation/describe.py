@@ -109,9 +109,11 @@ def _users(scenario: Scenario) -> Iterator[str]:
     noise = scenario.noise
     if noise == Noise(hour_sigma=0, hour_phi=0, day_sigma=0):
         return
+    days = f" (correlation {noise.day_phi:g})" if noise.day_phi else ""
+    again = f", {noise.same_hour_phi:g} a day on" if noise.same_hour_phi else ""
     yield (
         f"Noise: log-sd {noise.hour_sigma:g} by hour (correlation {noise.hour_phi:g} from one to "
-        f"the next), {noise.day_sigma:g} by day."
+        f"the next{again}), {noise.day_sigma:g} by day{days}."
     )
 
 

@@ -10,8 +10,8 @@ from costsim.prices.book import Moment, PriceBook
 from costsim.simulation.assumptions import DAYS_A_MONTH, Assumptions
 from costsim.simulation.estimate_result import Estimate
 from costsim.simulation.request_cost import RequestCost
+from costsim.simulation.request_tokens import CountedTokens, TokenLaw
 from costsim.simulation.spans import Range, Span, read_span
-from costsim.simulation.token_laws import CountedTokens, TokenLaw
 from costsim.simulation.token_ranges import TokenRange, read_tokens
 
 if TYPE_CHECKING:

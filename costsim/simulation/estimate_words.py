@@ -11,7 +11,7 @@ from costsim.show.cards import Card, Level, Ribbon
 from costsim.show.formats import count, ratio, share, trimmed, usd
 from costsim.show.tables import Format
 from costsim.simulation.assumptions import DAYS_A_MONTH, Swing
-from costsim.simulation.token_laws import CountedTokens, LognormalTokens, TokenLaw
+from costsim.simulation.request_tokens import CountedTokens, LognormalTokens, TokenLaw
 
 if TYPE_CHECKING:
     from costsim.simulation.estimate_result import Estimate

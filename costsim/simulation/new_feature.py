@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from costsim.errors import SettingError
 from costsim.prices import load_price_book
 from costsim.show.formats import trimmed
-from costsim.simulation.token_laws import LognormalTokens
+from costsim.simulation.request_tokens import LognormalTokens
 from costsim.simulation.token_ranges import TokenRange, read_tokens
 
 if TYPE_CHECKING:

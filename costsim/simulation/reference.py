@@ -52,6 +52,10 @@ _BY_KEY = {
     ("Tokens", "mean"): "tokens",
     ("Tokens", "median"): "tokens",
     ("Tokens", "max"): "tokens",
+    ("Tokens", "quantiles"): "share, tokens",
+    ("Component", "weight"): "share",
+    ("Component", "mean"): "tokens",
+    ("Component", "median"): "tokens",
 }
 
 
@@ -160,6 +164,8 @@ def _type(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(_type(part) for part in inner if part is not types.NoneType)
     if origin is list:
+        return f"array of {_type(inner[0])}"
+    if origin is tuple and inner[-1] is Ellipsis:
         return f"array of {_type(inner[0])}"
     if origin is tuple:
         shown = inner[:1] if len(set(inner)) == 1 else inner

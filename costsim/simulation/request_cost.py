@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from costsim.simulation.token_laws import TokenLaw
+    from costsim.simulation.request_tokens import TokenLaw
 
     Floats = NDArray[np.float64]
 

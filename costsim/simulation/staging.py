@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 LEAST_CALLS: Final = 20
 """Fewer calls say nothing about the dear ones, which make the bill."""
 
-GRID: Final = (0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.97, 0.985, 0.995, 1.0)
-"""Denser above, where the dollars are: between two points the quantiles are a straight line."""
-
 
 @dataclass(frozen=True, repr=False, eq=False)
 class StagedTokens:
@@ -39,7 +36,7 @@ class StagedTokens:
     output_tokens: NDArray[np.float64]
 
     def input_toml(self, most: int | None = None) -> str:
-        """Input tokens as a scenario file gives them: a grid of quantiles, or a lognormal."""
+        """Input tokens as a scenario file gives them: a grid of quantiles."""
         return law_toml(self.input_tokens, most)
 
     def output_toml(self, most: int | None = None) -> str:
@@ -89,25 +86,19 @@ def read_staged(folder: str | Path, feature: str) -> StagedTokens:
 
 
 def law_toml(tokens: NDArray[np.float64], most: int | None = None) -> str:
-    """A law of measured tokens as TOML: their quantiles, where scenarios take such grids.
-
-    Else the lognormal with their mean and log-sd: the mean is what a bill adds up.
+    """A law of measured tokens as TOML: their quantiles, and a step where many are alike.
 
     Examples
     --------
     >>> import numpy as np
-    >>> law_toml(np.full(30, 500.0), most=1000).endswith("max = 1000 }")
-    True
+    >>> law_toml(np.full(30, 500.0), most=1000)
+    '{ quantiles = [[0, 499.51], [1, 500.49]], max = 1000 }'
     """
     import numpy as np
 
-    from costsim.simulation.distributions import Tokens
+    from costsim.simulation.fitting.quantile_grid import quantile_grid
 
-    tokens = np.maximum(tokens, 1)
+    points = quantile_grid(np.maximum(tokens, 1))
+    grid = ", ".join(f"[{p:g}, {value:g}]" for p, value in points)
     cap = f", max = {most}" if most is not None else ""
-    if "quantiles" in Tokens.model_fields:
-        points = zip(GRID, np.quantile(tokens, GRID), strict=True)
-        grid = ", ".join(f"[{p:g}, {value:.0f}]" for p, value in points)
-        return f"{{ quantiles = [{grid}]{cap} }}"
-    log_sd = min(float(np.std(np.log(tokens))), 4.0)
-    return f"{{ mean = {float(np.mean(tokens)):.1f}, log_sd = {log_sd:.4f}{cap} }}"
+    return f"{{ quantiles = [{grid}]{cap} }}"

@@ -1,158 +1,176 @@
-"""Distributions of a request's tokens whose means are known in closed form."""
+"""The closed-form laws behind a token setting: a lognormal, or a mixture of several.
+
+Each is the law of one call's tokens over all users, and splits into a user's part, which its
+*log median* carries, and the call's. These and the grid of ``token_grid`` offer the same methods,
+on floats before rounding: a user is a normal *score*, whose log median is ``log_medians(score)``.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import erf, exp, inf, log, sqrt
-from typing import TYPE_CHECKING, Protocol
+from functools import cached_property
+from math import exp, inf, log, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import ndtr
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Scores = NDArray[np.float32]
 
-
-class TokenLaw(Protocol):
-    """A distribution of token counts whose means are known in closed form."""
-
-    @property
-    def mean(self) -> float: ...
-
-    @property
-    def varies(self) -> bool: ...
-
-    @property
-    def most(self) -> int | None:
-        """Cap in tokens."""
-        ...
-
-    def share_above(self, tokens: float) -> float:
-        """Share of requests with more tokens."""
-        ...
-
-    def mean_above(self, tokens: float) -> float:
-        """What requests with more tokens contribute to the mean."""
-        ...
-
-    def quantiles(self, at: Floats) -> Floats:
-        """Tokens below which these shares of requests lie; same shape."""
-        ...
+_NODES, _REACH = 769, 7.0
 
 
 @dataclass(frozen=True)
-class LognormalTokens:
-    """Lognormal token count ``min(median * e**(log_sd Z), most)``; `log_sd` 0 is one number.
+class Lognormal:
+    """``min(exp(mu + between * U + within * W), cap)``, with U of the user and W of the call."""
 
-    Parameters
-    ----------
-    median : float
-        Tokens, at least 0 (above 0 where `log_sd` is).
-    log_sd : float
-        From 0 to 4.
-    most : int, optional
-        Cap in tokens.
-
-    Examples
-    --------
-    >>> law = LognormalTokens(median=10_000, log_sd=1.256)
-    >>> round(law.mean), round(law.share_above(50_000), 2)
-    (22007, 0.1)
-    """
-
-    median: float
-    log_sd: float = 0.0
-    most: int | None = None
+    mu: float
+    within: float
+    between: float = 0.0
+    cap: float = inf
 
     @property
-    def varies(self) -> bool:
-        return self.log_sd > 0
+    def log_median(self) -> float:
+        return self.mu
 
     @property
-    def mean(self) -> float:
-        return self.mean_above(-1)
+    def within_log_sd(self) -> float:
+        return self.within
 
-    def share_above(self, tokens: float) -> float:
-        if self.most is not None and tokens >= self.most:
-            return 0.0
-        return 1 - self._below(tokens)
+    @property
+    def _sd(self) -> float:
+        return sqrt(self.within**2 + self.between**2)
 
-    def mean_above(self, tokens: float) -> float:
-        most = inf if self.most is None else float(self.most)
-        if tokens >= most:
-            return 0.0
-        whole = self.median * exp(self.log_sd**2 / 2)
-        within = whole * (self._below(most, self.log_sd) - self._below(tokens, self.log_sd))
-        return within + (most * (1 - self._below(most)) if most < inf else 0.0)
+    @property
+    def users_differ(self) -> bool:
+        return self.between > 0
 
-    def quantiles(self, at: Floats) -> Floats:
-        import numpy as np
-        from scipy.special import ndtri
+    @property
+    def expected(self) -> float:
+        whole = exp(self.mu + self._sd**2 / 2)
+        if self.cap == inf:
+            return whole
+        if self._sd == 0:
+            return min(whole, self.cap)
+        cut = (log(self.cap) - self.mu) / self._sd
+        return float(whole * ndtr(cut - self._sd) + self.cap * ndtr(-cut))
 
-        if not self.varies:
-            values = np.full(np.shape(at), float(self.median))
-        else:
-            values = self.median * np.exp(self.log_sd * ndtri(at))
-        capped: Floats = np.minimum(values, inf if self.most is None else self.most)
-        return capped
+    def share_at_least(self, tokens: float) -> float:
+        if self._sd == 0:
+            return float(self.mu >= log(tokens))
+        return float(ndtr((self.mu - log(tokens)) / self._sd))
 
-    def _below(self, tokens: float, shift: float = 0.0) -> float:
-        """Share with at most so many tokens, or of the mean that they contribute (`shift`)."""
-        if tokens == inf:
-            return 1.0
-        if not self.varies or tokens <= 0:
-            return float(self.median <= tokens)
-        z = (log(tokens) - log(self.median)) / self.log_sd - shift
-        return (1 + erf(z / sqrt(2))) / 2
+    def scores(self, log_median: Floats) -> Floats:
+        return (log_median - self.mu) / self.between
+
+    def log_medians(self, scores: Floats) -> Floats:
+        return self.mu + scores * self.between
+
+    def draw(self, rng: np.random.Generator, log_median: Scores) -> Scores:
+        z = rng.standard_normal(log_median.shape, dtype=np.float32)
+        z *= np.float32(self.within)
+        z += log_median
+        return np.exp(z, out=z)
+
+    def quadrature(self, log_median: Floats) -> tuple[Floats, Floats]:
+        sd = self.within
+        # third powers of a call's tokens weigh calls three log-sds further up
+        z = np.linspace(-_REACH, _REACH + 3 * sd, _NODES) if sd else np.zeros(1)
+        weights = np.exp(-(z**2) / 2)
+        return np.exp(np.add.outer(log_median, sd * z)), weights / weights.sum()
 
 
 @dataclass(frozen=True)
-class CountedTokens:
-    """One of some counted documents, each as likely, beside the tokens of the prompt around it.
+class Mixture:
+    """A lognormal drawn anew for each call from several, times a factor of the user.
 
-    Parameters
-    ----------
-    counts : tuple of int
-        Tokens of each document, at least one.
-    overhead : int
-        Tokens of the prompt around each.
-    most : int, optional
-        Cap in tokens.
-
-    Examples
-    --------
-    >>> CountedTokens((100, 400, 1_000), overhead=200).mean
-    700.0
+    `weights`, `mus` and `sds` describe the components over all users: a component's `sds` holds
+    the users' spread `between` too.
     """
 
-    counts: tuple[int, ...]
-    overhead: int = 0
-    most: int | None = None
+    weights: tuple[float, ...]
+    mus: tuple[float, ...]
+    sds: tuple[float, ...]
+    between: float = 0.0
+    cap: float = inf
+
+    @cached_property
+    def log_median(self) -> float:
+        return _mixture_log_median(self.weights, self.mus, self.sds)
+
+    @cached_property
+    def _within(self) -> tuple[float, ...]:
+        return tuple(sqrt(max(sd**2 - self.between**2, 0.0)) for sd in self.sds)
+
+    @cached_property
+    def _own_log_median(self) -> float:
+        """Log median of the calls of a user whose factor is 1."""
+        return _mixture_log_median(self.weights, self.mus, self._within)
 
     @property
-    def values(self) -> list[float]:
-        """Tokens of each request, rising."""
-        most = inf if self.most is None else self.most
-        return sorted(float(min(count + self.overhead, most)) for count in self.counts)
+    def users_differ(self) -> bool:
+        return self.between > 0
 
     @property
-    def varies(self) -> bool:
-        values = self.values
-        return values[0] < values[-1]
+    def within_log_sd(self) -> float:
+        mean = sum(w * mu for w, mu in zip(self.weights, self.mus, strict=True))
+        parts = zip(self.weights, self.mus, self._within, strict=True)
+        return sqrt(sum(w * (sd**2 + (mu - mean) ** 2) for w, mu, sd in parts))
 
     @property
-    def mean(self) -> float:
-        return sum(self.values) / len(self.counts)
+    def expected(self) -> float:
+        parts = zip(self.weights, self.mus, self.sds, strict=True)
+        return sum(w * Lognormal(mu, sd, cap=self.cap).expected for w, mu, sd in parts)
 
-    def share_above(self, tokens: float) -> float:
-        return sum(value > tokens for value in self.values) / len(self.counts)
+    def share_at_least(self, tokens: float) -> float:
+        parts = zip(self.weights, self.mus, self.sds, strict=True)
+        return sum(w * Lognormal(mu, sd).share_at_least(tokens) for w, mu, sd in parts)
 
-    def mean_above(self, tokens: float) -> float:
-        return sum(value for value in self.values if value > tokens) / len(self.counts)
+    def scores(self, log_median: Floats) -> Floats:
+        return (log_median - self._own_log_median) / self.between
 
-    def quantiles(self, at: Floats) -> Floats:
-        import numpy as np
+    def log_medians(self, scores: Floats) -> Floats:
+        return self._own_log_median + scores * self.between
 
-        values = np.asarray(self.values)
-        places = np.minimum((np.asarray(at) * len(values)).astype(np.int64), len(values) - 1)
-        return np.take(values, places)
+    def draw(self, rng: np.random.Generator, log_median: Scores) -> Scores:
+        z = rng.standard_normal(log_median.shape, dtype=np.float32)
+        u = rng.random(log_median.shape, dtype=np.float32)
+        sds, mus = (np.array(v, np.float32) for v in (self._within, self.mus))
+        edges = np.cumsum(self.weights)[:-1].astype(np.float32)
+        which = np.zeros(log_median.shape, np.int8)
+        for edge in edges:
+            which += u >= edge
+        z *= sds[which]
+        z += (mus - np.float32(self._own_log_median))[which]
+        z += log_median
+        return np.exp(z, out=z)
+
+    def quadrature(self, log_median: Floats) -> tuple[Floats, Floats]:
+        tokens, weights = [], []
+        for weight, mu, sd in zip(self.weights, self.mus, self._within, strict=True):
+            own = log_median + (mu - self._own_log_median)
+            values, shares = Lognormal(mu, sd).quadrature(own)
+            tokens.append(values)
+            weights.append(weight * shares)
+        return np.hstack(tokens), np.concatenate(weights)
+
+
+def _mixture_log_median(
+    weights: tuple[float, ...], mus: tuple[float, ...], sds: tuple[float, ...]
+) -> float:
+    """By bisection between the components' medians; exact to 1e-12."""
+    low, high = min(mus), max(mus)
+    for _ in range(100):
+        if high - low < 1e-12:
+            break
+        middle = (low + high) / 2
+        below = sum(
+            w * (float(ndtr((middle - mu) / sd)) if sd > 0 else float(middle >= mu))
+            for w, mu, sd in zip(weights, mus, sds, strict=True)
+        )
+        low, high = (middle, high) if below < 0.5 else (low, middle)
+    return high

@@ -10,7 +10,7 @@ from typing import Final
 
 from costsim.errors import SettingError
 from costsim.prices.unit import MAX_TOKENS
-from costsim.simulation.token_laws import LognormalTokens
+from costsim.simulation.request_tokens import LognormalTokens
 
 TokenRange = float | str | Sequence[float] | Mapping[str, float]
 """``2000``, ``"2000,50000"`` or ``(2000, 50000)`` (p10 and p90), ``"p50=2000,p90=50000"``, or a

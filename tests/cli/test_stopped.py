@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,10 +24,17 @@ def costsim_(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COSTSIM, *arguments], capture_output=True, text=True, check=False)
 
 
+def started(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    """A process that Ctrl-C reaches, also where the tests run in the background of a shell."""
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen(command, preexec_fn=heard, **pipes, **options)
+
+
 def stopped_after(days: int, out: Path, how: signal.Signals, *arguments: str) -> tuple[int, str]:
     """Exit code and stderr of a simulation that gets a signal once so many days are written."""
     command = [*COSTSIM, "simulate", *arguments, "--out", str(out)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with started(command) as process:
         deadline = time.monotonic() + 60
         while len(list(out.glob("data/*.parquet"))) < days:
             assert process.poll() is None, process.communicate()
@@ -95,8 +104,7 @@ def test_ctrl_c_of_a_sweep_keeps_the_whole_runs(tmp_path, jobs):
     out = tmp_path / "runs"
     words = ["sweep", "quiet", "--days", "3", "--limits", "none,strict", "--seeds", "40"]
     command = [*COSTSIM, *words, "--jobs", jobs, "--out", str(out)]
-    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "start_new_session": True}
-    with subprocess.Popen(command, **pipes) as process:
+    with started(command, start_new_session=True) as process:
         deadline = time.monotonic() + 60
         while len(list(out.glob("*/*/manifest.json"))) < 6:
             assert process.poll() is None, process.communicate()

@@ -40,12 +40,24 @@ def case(number: int) -> dict[str, Any]:
     features: dict[str, Any] = {}
     for index, name in enumerate(names):
         size = pick(300, 3000, 30_000)
+        law = pick(
+            {"median": size, "log_sd": pick(0.0, 0.5, 1.0), "max": 100_000},
+            {"median": size, "log_sd": pick(0.0, 0.5, 1.0), "max": 100_000},
+            {"quantiles": [[0, 5], [0.5, size], [1, 60_000]], "between_users_share": 0.4},
+            {
+                "mixture": [
+                    {"weight": 0.5, "median": size, "log_sd": 0.4},
+                    {"weight": 0.5, "median": 90, "log_sd": 0.2},
+                ],
+                "max": 100_000,
+            },
+        )
         features[name] = {
             "model": pick(*MODELS),
             "provider": None,
             "profile": "flat",
             "calls_per_week": float(rng.integers(20, 250)),
-            "input_tokens": {"median": size, "log_sd": pick(0.0, 0.5, 1.0), "max": 100_000},
+            "input_tokens": law,
             "output_tokens": {"median": 300, "log_sd": 0.6}
             | ({"max": pick(400, 2000, 8000)} if maybe(0.7) else {}),
             "sessions": {"mean_calls": pick(1, 3, 12), "think_seconds": pick(0.001, 1, 40)},

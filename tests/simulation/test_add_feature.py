@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import costsim
 from costsim.errors import CostsimError, DataError, PriceError, SettingError
 from costsim.simulation import load_scenario
 from costsim.simulation.add_feature import NewFeature, add_feature, feature_toml
+from costsim.simulation.distributions import Tokens
 from costsim.simulation.estimate import estimate_cost
-from costsim.simulation.staging import GRID, law_toml, read_staged
+from costsim.simulation.staging import law_toml, read_staged
 
 LAUNCH = "2024-08-02T14:00"
 MINE = """\
@@ -250,19 +252,21 @@ def test_tokens_of_a_staging_run_are_measured_and_said_to_be(tmp_path: Path) -> 
         feature_toml(deep(staged=found), load_scenario("quiet"))
 
 
-def test_staged_quantiles_make_a_grid_where_scenarios_take_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from costsim.simulation.distributions import Tokens
+@pytest.mark.parametrize("size", [20, 400, 20_000])
+def test_staged_quantiles_have_the_mean_and_quantiles_of_the_calls(size: int) -> None:
+    counts = np.rint(np.random.default_rng(size).lognormal(8, 1.2, size))
+    law = Tokens.model_validate(tomllib.loads(f"law = {law_toml(counts, 2_000_000)}")["law"])
+    assert law.max == 2_000_000
+    assert law.expected == pytest.approx(counts.mean(), rel=0.01)
+    for p in (0.1, 0.25, 0.5, 0.75, 0.9, 0.99)[: 6 if size > 100 else 0]:
+        assert 1 - law.share_at_least(np.quantile(counts, p)) == pytest.approx(p, abs=0.01)
 
-    counts = np.arange(1.0, 1002.0)
-    with monkeypatch.context() as patch:
-        patch.setattr(Tokens, "__pydantic_fields__", {**Tokens.model_fields, "quantiles": None})
-        grid = law_toml(counts, 900)
-    assert grid.startswith("{ quantiles = [[0, 1], [0.1, 101], [0.25, 251],")
-    assert grid.endswith("[1, 1001]], max = 900 }")
-    assert (GRID[0], GRID[-1]) == (0, 1)
-    assert list(GRID) == sorted(GRID)
+
+def test_staged_calls_at_their_limit_are_a_step_of_the_grid() -> None:
+    counts = np.minimum(np.rint(np.random.default_rng(1).lognormal(6, 1, 5000)), 1024)
+    law = Tokens.model_validate(tomllib.loads(f"law = {law_toml(counts)}")["law"])
+    assert law.share_at_least(1023.5) == pytest.approx((counts == 1024).mean(), abs=1e-3)
+    assert law.expected == pytest.approx(counts.mean(), rel=0.01)
 
 
 def test_too_few_calls_are_no_measurement(tmp_path: Path) -> None:

@@ -82,6 +82,18 @@ CASES = {
             "batch": None,
         },
     },
+    "mixture and quantiles, long input": CACHED | {
+        "features": {
+            "chat": PLAIN | FLASH | {"calls_per_week": 4000,
+                "input_tokens": {"mean": None, "log_sd": None, "between_users_log_sd": 0,
+                                 "between_users_share": 0.2,
+                                 "quantiles": [[0, 900], [0.4, 20_000], [0.8, 260_000], [1, 7e5]]},
+                "output_tokens": {"mean": None, "log_sd": None, "max": 3000,
+                    "mixture": [{"weight": 0.4, "median": 90, "log_sd": 0.3},
+                                {"weight": 0.6, "mean": 1500, "log_sd": 0.8}]}},
+            "batch": None,
+        },
+    },
     "zone over a clock change": {
         "start": "2024-03-09", "time_zone": "America/New_York",  # 23 hours on the 10th
         "profiles": {"office": {"time_zone": "Asia/Kolkata", "days": {"sat": 0.4, "sun": 0.2}}},

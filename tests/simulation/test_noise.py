@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from costsim.simulation.calendar import Calendar
-from costsim.simulation.noise import Noise
+from costsim.simulation.noise import Noise, hour_covariance
 
 LONG = Calendar(date(2015, 1, 1), 3650, "UTC")
 
@@ -46,6 +46,29 @@ def test_a_day_has_one_effect():
     assert (np.ptp(log, axis=1) < 1e-12).all()
     assert log[:, 0].std() == pytest.approx(0.08, rel=0.05)
     assert abs(np.corrcoef(log[1:, 0], log[:-1, 0])[0, 1]) < 0.07
+
+
+def test_days_are_an_autoregression_where_that_is_asked_for():
+    log = np.log(factors(hour_sigma=0, day_sigma=0.2, day_phi=0.6)).reshape(-1, 24)
+    assert (np.ptp(log, axis=1) < 1e-12).all()
+    days = log[:, 0] - log[:, 0].mean()
+    effective = len(days) * (1 - 0.6) / (1 + 0.6)
+    assert days.std() == pytest.approx(0.2, rel=6 / np.sqrt(2 * effective))
+    for lag in (1, 3):
+        found = (days[lag:] * days[:-lag]).mean() / days.var()
+        assert abs(found - 0.6**lag) < 6 / np.sqrt(effective)
+
+
+@pytest.mark.parametrize(("phi", "again"), [(0.7, 0.4), (0.0, 0.8), (0.5, 0.9)])
+def test_an_hour_is_like_that_of_the_day_before_by_the_closed_form(phi, again):
+    log = np.log(factors(hour_sigma=0.2, hour_phi=phi, same_hour_phi=again, day_sigma=0))
+    log -= log.mean()
+    wanted = hour_covariance(phi, again, 72)
+    effective = len(log) * (1 - phi) / (1 + phi) * (1 - again) / (1 + again)
+    assert log.std() == pytest.approx(0.2, rel=6 / np.sqrt(2 * effective))
+    for lag in (1, 5, 12, 24, 25, 48, 72):
+        found = (log[lag:] * log[:-lag]).mean() / log.var()
+        assert abs(found - wanted[lag] / wanted[0]) < 6 / np.sqrt(effective)
 
 
 def test_days_are_local_also_where_they_have_25_hours():

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-NODES, REACH = 769, 7.0
 USERS, USER_REACH = 257, 7.0
-LARGEST = 2_000_000_000
 POWERS = ((1, 0), (2, 0), (3, 0), (0, 1), (0, 2), (0, 3), (1, 1), (2, 1), (1, 2))
 """(i, j) of E[I**i O**j], I the dollars of a call's input and O those of its output."""
 
@@ -43,11 +41,8 @@ def tokens_of_calls(law: Tokens, log_median: Floats) -> tuple[Floats, Floats]:
     array of shape (users, nodes), array of shape (nodes,)
         The weights sum to 1.
     """
-    sd = law.within_log_sd
-    z = np.linspace(-REACH, REACH + 3 * sd, NODES) if sd else np.zeros(1)
-    weights = np.exp(-(z**2) / 2)
-    tokens = np.clip(np.exp(np.add.outer(log_median, sd * z)), 1, law.max or LARGEST)
-    return np.rint(tokens), weights / weights.sum()
+    tokens, weights = law.quadrature(log_median)
+    return np.rint(np.maximum(tokens, 1)), weights
 
 
 class Prices(NamedTuple):
@@ -134,37 +129,35 @@ class CallMoments:
 
 @dataclass(frozen=True)
 class UserTable:
-    """Functions of a user's log median, straight between points of a grid."""
+    """Functions of a user's log median, straight between users of equally spaced scores."""
 
-    low: float
-    step: float
+    law: Tokens
     values: Floats
     slopes: Floats
     degrees: tuple[int, ...]
 
     @classmethod
-    def of(cls, law: Tokens, columns: Iterator[tuple[int, Floats]], grid: Floats) -> UserTable:
+    def of(cls, law: Tokens, columns: Iterator[tuple[int, Floats]], medians: Floats) -> UserTable:
         found = list(columns)
-        step = float(grid[1] - grid[0]) if len(grid) > 1 else 1.0
-        unit = np.exp(grid - law.log_median)
+        unit = np.exp(medians - law.log_median)
         values = np.stack([column / unit**degree for degree, column in found])
         slopes = np.diff(values, axis=1, append=values[:, -1:])
-        return cls(law.log_median, step, values, slopes, tuple(degree for degree, _ in found))
+        return cls(law, values, slopes, tuple(degree for degree, _ in found))
 
     def at(self, log_median: Floats) -> Floats:
         """Values of shape (columns, users); of one user where all are alike."""
         if self.values.shape[1] == 1:
             return self.values
-        away = log_median - self.low
-        place = away / self.step
-        place += self.values.shape[1] // 2
+        place = self.law.scores(log_median)
+        place *= (USERS - 1) / (2 * USER_REACH)
+        place += USERS // 2
         np.clip(place, 0, self.values.shape[1] - 1, out=place)
         whole = place.astype(np.intp)
         place -= whole
         found = self.slopes.take(whole, axis=1)
         found *= place
         found += self.values.take(whole, axis=1)
-        unit = np.exp(away)
+        unit = np.exp(log_median - self.law.log_median)
         powers = {1: unit, 2: unit * unit}
         powers[3] = powers[2] * unit
         for column, degree in enumerate(self.degrees):
@@ -187,7 +180,7 @@ def call_moments(
     level = any(prices.above for _, prices in ways)
     flat = None if level else tuple(prices.outer[0] for _, prices in ways)
     powers = POWERS if level else POWERS[:3]
-    grid_in, grid_out = _grid(law.input_tokens), _grid(law.output_tokens)
+    grid_in, grid_out = _medians(law.input_tokens), _medians(law.output_tokens)
     drawn, weights = tokens_of_calls(law.input_tokens, grid_in)
 
     def inner() -> Iterator[tuple[int, Floats]]:
@@ -230,11 +223,10 @@ def call_moments(
     )
 
 
-def _grid(law: Tokens) -> Floats:
-    spread = law.between_users_log_sd * USER_REACH
-    if not spread:
-        return np.array([law.log_median])
-    return np.linspace(law.log_median - spread, law.log_median + spread, USERS)
+def _medians(law: Tokens) -> Floats:
+    """Log medians of the users of a table."""
+    scores = np.linspace(-USER_REACH, USER_REACH, USERS) if law.users_differ else np.zeros(1)
+    return law.log_medians(scores)
 
 
 def _scaled(tokens: Floats, factors: tuple[float, ...], law: Tokens) -> Floats:

@@ -30,6 +30,7 @@ MEMBERS = {
     "first_use": {"days": [0.5, 0.5], "launch_day_hours": [14, 20]},
     "sessions": {"mean_calls": 2, "think_seconds": 200},
 }
+AT_ONCE = {key: value for key, value in MEMBERS.items() if key != "first_use"}
 CHEAP_CACHE = [{"at": "2024-02-28T00:00:00", "model": "gpt-4o", "cache_read": 1.0}]
 LAUNCH = {
     "deep": {
@@ -44,6 +45,7 @@ LAUNCH = {
         },
     }
 }
+NO_LAW = {"mean": None, "log_sd": None}
 NO_NOISE = {"hour_sigma": 0.0, "day_sigma": 0.0}
 KINDS = {
     "ordinary": {},
@@ -65,17 +67,14 @@ KINDS = {
     "growing calls": {"incidents": incident(calls_growth_per_day=1.0)},
     "silence": {"incidents": incident(silent=True)},
     "cohort that an incident brings": {
-        "features": {"chat": {"cohorts": {"c": MEMBERS | {"first_use": None}}}},
+        "features": {"chat": {"cohorts": {"c": AT_ONCE}}},
         "incidents": {"i": incident()["i"] | {"cohort": "c"}},
     },
     "effect on a cohort": {
         "features": {
             "chat": {
                 "truncated_rate": 0.2,
-                "cohorts": {
-                    "c": MEMBERS
-                    | {"first_use": None, "output_tokens": {"median": 300, "log_sd": 0.5}}
-                },
+                "cohorts": {"c": AT_ONCE | {"output_tokens": {"median": 300, "log_sd": 0.5}}},
             }
         },
         "incidents": incident(output_tokens_scale=2.0),
@@ -88,6 +87,28 @@ KINDS = {
                 "cohorts": {"c": MEMBERS | {"calls_per_day": 700, "activity_log_sd": 0.5}},
             }
         }
+    },
+    "mixture and quantiles": {
+        "features": {
+            "chat": {
+                "input_tokens": NO_LAW
+                | {
+                    "mixture": [
+                        {"weight": 0.7, "median": 400, "log_sd": 0.6},
+                        {"weight": 0.3, "mean": 6000, "log_sd": 0.5},
+                    ],
+                    "between_users_log_sd": 0.4,
+                    "max": 8192,
+                },
+                "output_tokens": NO_LAW
+                | {
+                    "quantiles": [[0, 3], [0.25, 90], [0.5, 300], [0.97, 2047.4], [1, 2048]],
+                    "between_users_share": 0.5,
+                    "max": 2048,
+                },
+            }
+        },
+        "incidents": incident(input_tokens_scale=2.0, output_tokens_scale=0.5),
     },
     "surge": {
         "surges": {
@@ -124,16 +145,9 @@ KINDS = {
 
 def made(small, kind):
     """The small product of one kind."""
-    changes = {**KINDS[kind]}
-    scenario = small(**_without_none(changes))
+    scenario = small(**KINDS[kind])
     assert scenario.population.users == 50
     return scenario
-
-
-def _without_none(change):
-    if not isinstance(change, dict):
-        return change
-    return {key: _without_none(value) for key, value in change.items() if value is not None}
 
 
 @dataclass
