@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 from costsim.simulation import load_scenario
-from tests.benchmarks import bench_engines, bench_simulation
+from tests.benchmarks import bench_engines, bench_memory, bench_simulation
 from tests.benchmarks.__main__ import names
 
 
@@ -20,6 +20,13 @@ def test_the_phases_of_a_run_are_timed():
     spent = bench_simulation.phases(load_scenario("quiet").first_days(1))
     assert len(spent) == 4
     assert min(spent.values()) > 0
+
+
+def test_the_memory_of_a_run_is_that_of_its_own_process():
+    [(what, _, note)] = bench_memory.rows(0.01)
+    assert what.endswith("to disk, workers=2")
+    held = float(note.removesuffix(" GB at most"))
+    assert 0.05 < held < 1
 
 
 def test_the_engines_are_timed_on_the_same_attempts(small):

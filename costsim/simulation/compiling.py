@@ -7,6 +7,7 @@ made of several files, so it gets a name with a digest of all of them: an older 
 from __future__ import annotations
 
 import hashlib
+import logging
 import types
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ _SOURCES = (core, cost, admission_kernel, event_heap, kernel_layout, pricing, re
 def compiled_kernel() -> Any:
     """The compiled :func:`costsim.simulation.admission_kernel.admit`.
 
-    The first call on a machine compiles for about ten seconds.
+    The first call on a machine compiles for about ten seconds, and says so in the log.
     """
     digest = hashlib.sha256()
     for module in _SOURCES:
@@ -35,4 +36,9 @@ def compiled_kernel() -> Any:
     named.__qualname__ = name  # which numba's cache goes by; it would be the code's own
     # without numba's reference counts, which took two thirds of the time: nothing is allocated
     options: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False, "error_model": "numpy"}
-    return njit(**options)(named)
+    kernel = njit(**options)(named)
+    if not any(Path(kernel.stats.cache_path).glob(f"*{name}*.nbi")):
+        logging.getLogger(__name__).warning(
+            "Compiling the admission kernel, once on this machine: about ten seconds."
+        )
+    return kernel

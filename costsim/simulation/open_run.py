@@ -40,6 +40,7 @@ def write_open(recorder: Recorder, writer: DatasetWriter, workers: int, days: Da
             spill = _tail(drawn, calendar.day_range_us(day)[1])
             days.add(day, writer.write(recorded.table, calendar.date_of(day).isoformat()))
             done.append(recorded._replace(table=None))
+            del drawn, recorded  # else two days would be held at a time
         return done
 
     size = -(-calendar.days // workers)

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import kstest, lognorm
 
 import costsim
 from costsim.errors import DatasetError, PriceError, SettingError, UnknownNameError
 from costsim.records.dataset import read_records
 from costsim.simulation import hourly_excess, incident_frame, simulate
 from costsim.simulation.demand import Demand
+from costsim.simulation.recording import Recorder
 from costsim.simulation.world import play
 
 LONG_SESSIONS = {"mean_calls": 6, "think_seconds": 9_000}  # 15 hours: some last for days
@@ -247,3 +249,15 @@ def test_incident_frames_of_records_without_incidents_are_empty(small):
     assert incident_frame(records).empty
     with pytest.raises(costsim.errors.DataError, match="no incident"):
         hourly_excess(records)
+
+
+def test_latencies_are_lognormal_and_of_their_own(small):
+    scenario = small(features={"chat": {"first_token_ms": 700, "output_tokens_per_second": 40}})
+    recorder = Recorder(Demand(play(scenario, 3), 3))
+    [calls] = [c for c in recorder.demand.day(1) if c.feature == "chat"]
+    first, pace = recorder.latency(calls)
+    assert kstest(first, lognorm(0.4, scale=700e3).cdf).pvalue > 1e-3
+    assert kstest(pace, lognorm(0.2, scale=1e9 / 40).cdf).pvalue > 1e-3
+    assert abs(np.corrcoef(first, pace)[0, 1]) < 4 / np.sqrt(len(calls))
+    half = calls.where(np.arange(len(calls)) % 2 == 0)  # the others' were drawn all the same
+    np.testing.assert_array_equal(recorder.latency(half)[0], first[::2])
