@@ -20,8 +20,10 @@ def main(wanted: list[str]) -> int:
         print(f"benchmark must be one of {names()}; got {unknown[0]!r}", file=sys.stderr)
         return 2
     for name in wanted or names():
-        print(f"\n{name}", flush=True)
-        for what, seconds, note in import_module(f"tests.benchmarks.bench_{name}").rows():
+        module = import_module(f"tests.benchmarks.bench_{name}")
+        assert module.__doc__
+        print(f"\n{name}: {module.__doc__.strip()}\n", flush=True)
+        for what, seconds, note in module.rows():
             said = note if isinstance(note, str) else f"{note:.1f} x floor"
             print(f"  {what:<56} {seconds:9.3f} s  {said}", flush=True)
     return 0

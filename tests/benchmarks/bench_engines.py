@@ -2,6 +2,8 @@
 
 Intended calls are drawn before the clock starts, so that the loops alone are timed, on one core.
 What bounds the kernel is memory: it reads a call's row, a user's windows, and writes an attempt.
+The open loop is bound by memory too: gathers into the order of time, then random numbers. The
+oracle is bound by SimPy's heap and generators, some 60 microseconds an attempt.
 """
 
 from __future__ import annotations

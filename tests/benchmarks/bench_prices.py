@@ -1,7 +1,8 @@
 """How fast a price book prices a million calls.
 
-Run as ``python tests/benchmarks/bench_prices.py``. Ratios are against one plain NumPy pass over
-the same columns (two gathers, two products, one rounding), which is the floor of any pricing.
+Ratios are against one plain NumPy pass over the same columns (two gathers, two products, one
+rounding), which is the floor of any pricing. What bounds it is finding each call's price by name
+and day.
 """
 
 from __future__ import annotations

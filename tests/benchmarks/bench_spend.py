@@ -1,4 +1,7 @@
-"""Breakdowns of 3.8 million records from file, against the same in plain pandas."""
+"""Breakdowns of 3.8 million records from file, against the same in plain pandas.
+
+What bounds them is reading the columns from Parquet; for users also the hash of 5,000 names.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How long a start takes: the package, and the command line."""
+"""How long a start takes: the package, and the command line.
+
+What bounds the command line is typer; pandas, numba and matplotlib load when a command needs them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""A whole study: hourly dollars of thousands of weeks, thresholds calibrated, 200 incidents."""
+"""A whole study: hourly dollars of thousands of weeks, thresholds calibrated, 200 incidents.
+
+What bounds the sampler is random numbers: a gamma for each hour and watched user. Detectors are
+bound by their baselines' windows, which go over memory once for each detector.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""A sweep on one and on two processes: runs a second, and what the second process adds."""
+"""A sweep on one and on two processes: runs a second, and what the second process adds.
+
+What bounds a run is admission and writing its records. What keeps two processes from twice the
+rate is memory, which both fill, and the compression of Parquet on shared cores.
+"""
 
 from __future__ import annotations
 
