@@ -10,6 +10,7 @@ from costsim.spend.breakdown import (
     by_tier,
     by_user,
 )
+from costsim.spend.drivers import Drivers, drivers
 from costsim.spend.efficiency import Efficiency, efficiency
 from costsim.spend.series import Channels, channels, daily, hourly
 from costsim.spend.spread import concentration, cost_per_call
@@ -17,6 +18,7 @@ from costsim.spend.week import Period, iso_week, last_week, month_to_date, perio
 
 __all__ = [
     "Channels",
+    "Drivers",
     "Efficiency",
     "Period",
     "bins",
@@ -31,6 +33,7 @@ __all__ = [
     "concentration",
     "cost_per_call",
     "daily",
+    "drivers",
     "efficiency",
     "hourly",
     "iso_week",

@@ -7,6 +7,7 @@ the axes, which show themselves in a notebook. Nothing here knows who made the f
 from costsim.show.figures.burn import burn_clock
 from costsim.show.figures.detectors import detector_comparison
 from costsim.show.figures.distribution import cost_distribution
+from costsim.show.figures.drivers import spend_drivers
 from costsim.show.figures.header import alt_text
 from costsim.show.figures.incident_library import incident_gallery, incident_panels
 from costsim.show.figures.month import month_to_date
@@ -37,6 +38,7 @@ __all__ = [
     "month_to_date",
     "page_width",
     "png",
+    "spend_drivers",
     "svg",
     "tornado",
     "variant_runs",
