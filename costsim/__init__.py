@@ -10,7 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from costsim import detect, prices, records, report, show, simulation, spend, study
+    from costsim import detect, limits, prices, records, report, show, simulation, spend, study
+    from costsim.detect import load_suite
+    from costsim.limits import load_limits
     from costsim.prices import load_price_book
     from costsim.records import Records, import_records, read_records
     from costsim.simulation import load_scenario, scenario_names, simulate
@@ -18,20 +20,25 @@ if TYPE_CHECKING:
 _HOMES = {
     "Records": "costsim.records",
     "import_records": "costsim.records",
+    "load_limits": "costsim.limits",
     "load_price_book": "costsim.prices",
     "load_scenario": "costsim.simulation",
+    "load_suite": "costsim.detect",
     "read_records": "costsim.records",
     "scenario_names": "costsim.simulation",
     "simulate": "costsim.simulation",
 }
-_ROOMS = ("detect", "prices", "records", "report", "show", "simulation", "spend", "study")
+_ROOMS = ("detect", "limits", "prices", "records", "report", "show", "simulation", "spend", "study")
 
 __all__ = [
     "Records",
     "detect",
     "import_records",
+    "limits",
+    "load_limits",
     "load_price_book",
     "load_scenario",
+    "load_suite",
     "prices",
     "read_records",
     "records",

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from costsim.errors import CostsimError
 
-Kind = Literal["prices", "scenarios", "limits", "notebooks"]
+Kind = Literal["prices", "scenarios", "limits", "detectors", "notebooks"]
 
 _PACKAGE: Final = Path(__file__).resolve().parent
 
@@ -20,7 +20,7 @@ def bundled(kind: Kind) -> Path:
 
     Parameters
     ----------
-    kind : {"prices", "scenarios", "limits", "notebooks"}
+    kind : {"prices", "scenarios", "limits", "detectors", "notebooks"}
         Which folder.
 
     Returns

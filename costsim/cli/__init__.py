@@ -20,6 +20,7 @@ from costsim.cli.scenario import app as scenario_app
 from costsim.cli.simulate import simulate
 from costsim.cli.spend import spend
 from costsim.cli.sweep import sweep
+from costsim.cli.tune import tune
 from costsim.errors import CostsimError
 from costsim.paths import package_version
 
@@ -80,6 +81,7 @@ app.command("import")(import_)
 app.command()(fit)
 app.command()(spend)
 app.command()(detect)
+app.command()(tune)
 app.add_typer(report_app, name="report")
 app.command()(prices)
 app.command()(doctor)

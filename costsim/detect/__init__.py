@@ -20,6 +20,7 @@ from costsim.detect.charts import CUSUM, EWMA, Chart, Shewhart
 from costsim.detect.crossings import first_crossings
 from costsim.detect.detector import Detector
 from costsim.detect.hours import hour_of_week
+from costsim.detect.incidents import Incident, Incidents, group_incidents
 from costsim.detect.monitor import Stream
 from costsim.detect.naive import NaiveZScore, blind_after, largest_z
 from costsim.detect.presets import (
@@ -30,9 +31,11 @@ from costsim.detect.presets import (
     seasonal_z_score,
     z_score,
 )
+from costsim.detect.real_series import read_series
 from costsim.detect.rules import FixedThreshold, UserShare
-from costsim.detect.scan import Findings, scan, standard_detectors
+from costsim.detect.scan import Findings, scan, scan_series, standard_detectors
 from costsim.detect.series_detector import SeriesDetector
+from costsim.detect.suite import Suite, load_suite, parse_suite, suite_names
 
 __all__ = [
     "CUSUM",
@@ -45,24 +48,33 @@ __all__ = [
     "Findings",
     "FixedThreshold",
     "HourOfWeek",
+    "Incident",
+    "Incidents",
     "IncludingWindow",
     "NaiveZScore",
     "SeriesDetector",
     "Shewhart",
     "Stream",
+    "Suite",
     "TrailingMean",
     "UserShare",
     "blind_after",
     "first_crossings",
+    "group_incidents",
     "hour_of_week",
     "largest_z",
+    "load_suite",
     "naive_z_score",
+    "parse_suite",
     "presets",
+    "read_series",
     "run_length",
     "scan",
+    "scan_series",
     "seasonal_cusum",
     "seasonal_ewma",
     "seasonal_z_score",
     "standard_detectors",
+    "suite_names",
     "z_score",
 ]

@@ -150,15 +150,60 @@ def scan(
         alarms = detector.alarms(series, since, records.time_zone, quiet_hours)
         if len(alarms):
             tables.append(alarms.to_frame())
-    columns = [*COLUMNS, "top_user", "top_feature"]
-    found = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    found = _together(tables, ["top_user", "top_feature"])
     if tables:
-        found = found.sort_values(["known_at", "detector"], ignore_index=True)
         found["top_user"] = heard.who["top_user"].reindex(found["time"]).to_numpy()
         found["top_feature"] = heard.who["top_feature"].reindex(found["time"]).to_numpy()
     spend = pd.DataFrame({"time": index, "usd": heard.total.to_numpy()})
     count = int(whole.sum())
     return Findings(found, tuple(detectors), spend, records.time_zone, count, _notes(count))
+
+
+def scan_series(
+    series: pd.Series[Any],
+    detectors: Sequence[SeriesDetector],
+    *,
+    start: Any = None,
+    time_zone: str = "UTC",
+    quiet_hours: int = QUIET_HOURS,
+) -> Findings:
+    """Run the detectors of the total over one hourly series of one's own.
+
+    Parameters
+    ----------
+    series : pandas.Series
+        Dollars an hour on an aware index, as :func:`costsim.detect.read_series` gives them.
+    detectors : sequence of SeriesDetector
+        Those of users and features are left out: the series has none.
+    start, time_zone, quiet_hours
+        As of :func:`scan`; the zone is the one whose clocks the users live by.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from costsim.detect import FixedThreshold
+    >>> hours = pd.date_range("2024-08-05", periods=48, freq="h", tz="UTC")
+    >>> len(scan_series(pd.Series(25.0, index=hours), [FixedThreshold(20.0, channel="total")]))
+    1
+    """
+    import pandas as pd
+
+    watching = tuple(d for d in detectors if d.channel == "total")
+    begin = None if start is None else max(bin_start(start, "start"), series.index[0])
+    tables = [d.alarms(series, begin, time_zone, quiet_hours).to_frame() for d in watching]
+    found = _together([table for table in tables if len(table)], [])
+    spend = pd.DataFrame({"time": series.index, "usd": series.to_numpy()})
+    count = int(series.notna().sum())
+    return Findings(found, watching, spend, time_zone, count, _notes(count))
+
+
+def _together(tables: list[pd.DataFrame], more: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    if not tables:
+        return pd.DataFrame(columns=[*COLUMNS, *more])
+    together = pd.concat(tables, ignore_index=True)
+    return together.sort_values(["known_at", "detector"], ignore_index=True)
 
 
 def _notes(hours: int) -> tuple[str, ...]:

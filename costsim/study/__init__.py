@@ -5,14 +5,18 @@ from costsim.study.calibration import FalseAlarms, calibrate, quiet_runs
 from costsim.study.comparison import Comparison, compare_detectors
 from costsim.study.sweep import sweep
 from costsim.study.sweep_result import Sweep
+from costsim.study.tuning import Tuning, tune, tune_records
 
 __all__ = [
     "Comparison",
     "FalseAlarms",
     "Sweep",
+    "Tuning",
     "calibrate",
     "compare_detectors",
     "quiet_runs",
     "spend_totals",
     "sweep",
+    "tune",
+    "tune_records",
 ]

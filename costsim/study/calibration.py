@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 HOURS_A_MONTH = 720
 WATCH_DAYS = 28  # one watch: a monitor is started and let run this long, or to its first alarm
+TRAINING_DAYS = 28
 WATCHES = 4  # watches in a row on one simulated run
 
 
@@ -65,7 +66,9 @@ class Quiet:
 
     spend: HourlySpend
     training_hours: int
-    _scores: dict[Baseline, Floats] = field(default_factory=dict, repr=False, compare=False)
+    _scores: dict[tuple[Baseline, str], Floats] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def months(self) -> float:
@@ -81,16 +84,15 @@ class Quiet:
         values, week = self.spend.channel(detector.channel), self.spend.hour_of_week
         hours, watch = values.shape[1], WATCH_DAYS * 24
         spans = [(a, a + watch) for a in range(self.training_hours, hours - watch + 1, watch)]
-        if not isinstance(detector, Detector) or detector.channel != "total":
+        if not isinstance(detector, Detector):
             return [
                 detector.statistic(values[:, :end], week[:end], start)[:, start:]
                 for start, end in spans
             ]
-        if detector.baseline not in self._scores:  # several charts share one baseline
-            self._scores[detector.baseline] = Detector(detector.baseline, Shewhart()).statistic(
-                values, week
-            )
-        scores = self._scores[detector.baseline]
+        key = (detector.baseline, detector.channel)
+        if key not in self._scores:  # several charts share one baseline
+            self._scores[key] = Detector(detector.baseline, Shewhart()).statistic(values, week)
+        scores = self._scores[key]
         return [detector.chart.path(scores[:, a:b].T.copy()).T for a, b in spans]
 
     def false_alarms(self, detector: SeriesDetector) -> FalseAlarms:
@@ -98,10 +100,10 @@ class Quiet:
         watches, threshold = self.watches(detector), np.array([detector.threshold])
         found = _count(watches, threshold)[0]
         raised = np.array([first_crossings(paths, threshold)[:, 0] >= 0 for paths in watches])
-        return replace(found, clustering=_clustering(raised))
+        return replace(found, clustering=clustering(raised))
 
 
-def _clustering(raised: NDArray[np.bool_]) -> float:
+def clustering(raised: NDArray[np.bool_]) -> float:
     """Variance of the runs' numbers of alarms over that of independent watches, at least 1.
 
     `raised` has shape ``(watches, runs)``.
@@ -132,11 +134,12 @@ def quiet_runs(scenario: Scenario, seeds: Sequence[int], *, workers: int = 2) ->
     Parameters
     ----------
     scenario : Scenario
-        Its history, from the start to its week, is the training window.
+        Its history, from the start to its week, is the training window; four weeks where it has
+        no incident.
     seeds : sequence of int
         One run each.
     """
-    training = training_days(scenario)
+    training = training_days(scenario) if scenario.incidents else TRAINING_DAYS
     ordinary = scenario.without_launches(days=training + WATCHES * WATCH_DAYS)
     spend = sample_hourly(ordinary, seeds, workers=workers)
     return Quiet(spend, int(ordinary.calendar.day_starts[training]))

@@ -168,7 +168,7 @@ def compare_detectors(
     ):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise SettingError(f"{name} must be an integer of at least {low}; got {value!r}")
-    watch = _Watch.of(scenario)
+    watch = IncidentWatch.of(scenario)
     detectors = (
         list(detectors)
         if detectors is not None
@@ -183,9 +183,9 @@ def compare_detectors(
         raise SettingError(
             f"detectors must have different names; got {[d.name for d in detectors]}"
         )
-    tuning = quiet_runs(scenario, _seeds(seed, 1, calibration_runs), workers=workers)
-    fresh = quiet_runs(scenario, _seeds(seed, 2, calibration_runs), workers=workers)
-    incident = sample_hourly(scenario, _seeds(seed, 3, replicates), workers=workers)
+    tuning = quiet_runs(scenario, study_seeds(seed, 1, calibration_runs), workers=workers)
+    fresh = quiet_runs(scenario, study_seeds(seed, 2, calibration_runs), workers=workers)
+    incident = sample_hourly(scenario, study_seeds(seed, 3, replicates), workers=workers)
     summaries, runs, calibrated = [], [], []
     for detector in detectors:
         tuned = calibrate(detector, tuning, false_alarms_per_month)
@@ -212,7 +212,7 @@ def compare_detectors(
 
 
 @dataclass(frozen=True)
-class _Watch:
+class IncidentWatch:
     """Hours of a scenario at which watching, the launch and the incident begin, and its end."""
 
     start: int
@@ -221,7 +221,7 @@ class _Watch:
     end: int
 
     @classmethod
-    def of(cls, scenario: Scenario) -> _Watch:
+    def of(cls, scenario: Scenario) -> IncidentWatch:
         if len(scenario.incidents) != 1:
             raise SettingError(
                 f"scenario {scenario.name} must have exactly one incident to compare detectors "
@@ -230,13 +230,16 @@ class _Watch:
         name, incident = next(iter(scenario.incidents.items()))
         calendar, week = scenario.calendar, scenario.focus
         start = int(calendar.day_starts[training_days(scenario)])
+        onset_us = calendar.elapsed_us(incident.starts)
         launch = scenario.features[incident.feature].launch
-        if launch is None or incident.starts < launch:
+        launch_us = onset_us if launch is None else calendar.elapsed_us(launch)
+        if launch_us > onset_us:
             raise SettingError(
                 f"incident {name} must start at or after the launch of its feature to compare "
-                f"detectors on; {incident.feature} launches {launch or 'never'}"
+                f"detectors on; {incident.feature} launches {launch}"
             )
-        onset_us = calendar.elapsed_us(incident.starts)
+        if launch_us // HOUR_US < start:  # long ago: nothing is early
+            launch_us = onset_us
         if onset_us % HOUR_US:
             raise SettingError(
                 f"incident {name} must start on a whole hour to compare detectors on; "
@@ -245,7 +248,7 @@ class _Watch:
         last = (week.start - scenario.start).days + week.days
         found = cls(
             start=start,
-            launch=calendar.elapsed_us(launch) // HOUR_US,
+            launch=launch_us // HOUR_US,
             onset=onset_us // HOUR_US,
             end=int(calendar.day_starts[last]),
         )
@@ -258,12 +261,18 @@ class _Watch:
 
     def runs(self, detector: SeriesDetector, spend: HourlySpend, lag_hours: int) -> pd.DataFrame:
         """First alarm of each run, and the incident's dollars by then."""
+        return self.rows(self.first(detector, spend), spend, lag_hours)
+
+    def first(self, detector: SeriesDetector, spend: HourlySpend) -> NDArray[np.int64]:
+        """Hour of the first alarm of each run, -1 for none."""
+        values = spend.channel(detector.channel)[:, : self.end]
+        return detector.first_alarm(values, spend.hour_of_week[: self.end], start=self.start)
+
+    def rows(self, first: NDArray[np.int64], spend: HourlySpend, lag_hours: int) -> pd.DataFrame:
+        """A row a run, from the hours of the first alarms."""
         import pandas as pd
 
-        values = spend.channel(detector.channel)[:, : self.end]
-        week = spend.hour_of_week[: self.end]
-        first = detector.first_alarm(values, week, start=self.start)
-        hours = values.shape[1]
+        hours = self.end
         burned = np.cumsum(spend.excess[:, self.onset : self.end], axis=1)
         known = np.minimum(first + 1 + lag_hours, hours) - self.onset
         caught = first >= self.onset
@@ -331,7 +340,7 @@ def _summary(
     }
 
 
-def _seeds(seed: int, purpose: int, count: int) -> list[int]:
+def study_seeds(seed: int, purpose: int, count: int) -> list[int]:
     """Seeds of a study's runs, different for each purpose."""
     sequence = np.random.SeedSequence(entropy=seed, spawn_key=(purpose,))
     return [int(value) for value in sequence.generate_state(count, np.uint64) >> np.uint64(1)]

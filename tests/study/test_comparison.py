@@ -12,7 +12,7 @@ from costsim.detect.charts import Shewhart
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
 from costsim.study import FalseAlarms, compare_detectors
-from costsim.study.comparison import _seeds, _summary, _Watch
+from costsim.study.comparison import IncidentWatch, _summary, study_seeds
 
 DETECTORS = [
     FixedThreshold(6.0, channel="total"),
@@ -76,7 +76,7 @@ def by_loop(detector, spend, start, launch, onset, lag):
 
 
 def test_delays_and_dollars_by_hand(scenario, found):
-    spend = sample_hourly(scenario, _seeds(3, 3, 40))
+    spend = sample_hourly(scenario, study_seeds(3, 3, 40))
     start, launch, onset = 14 * 24, 15 * 24 + 14, 16 * 24 + 8
     for detector in (*DETECTORS, *found.detectors):
         setting = "nominal" if detector in DETECTORS else "calibrated"
@@ -127,7 +127,7 @@ def hand_made():
 )
 def test_early_false_caught_and_missed_are_told_apart(lag, hours, burned):
     rule = FixedThreshold(50.0, channel="total")
-    runs = _Watch(start=2, launch=4, onset=6, end=hand_made().total.shape[1]).runs(
+    runs = IncidentWatch(start=2, launch=4, onset=6, end=hand_made().total.shape[1]).runs(
         rule, hand_made(), lag
     )
     assert runs["false"].tolist() == [False, True, False, False, False, False]
@@ -141,7 +141,7 @@ def test_early_false_caught_and_missed_are_told_apart(lag, hours, burned):
 
 def test_a_summary_by_hand():
     rule = FixedThreshold(50.0, channel="total")
-    runs = _Watch(start=2, launch=4, onset=6, end=hand_made().total.shape[1]).runs(
+    runs = IncidentWatch(start=2, launch=4, onset=6, end=hand_made().total.shape[1]).runs(
         rule, hand_made(), 0
     )
     row = _summary(rule, "nominal", runs, FalseAlarms(10, 7200))
@@ -159,19 +159,19 @@ def test_a_summary_by_hand():
 def test_the_rates_of_the_table_are_measured_on_fresh_runs(scenario, found):
     from costsim.study import quiet_runs
 
-    fresh = quiet_runs(scenario, _seeds(3, 2, 20))
+    fresh = quiet_runs(scenario, study_seeds(3, 2, 20))
     for tuned in found.detectors:
         rate = fresh.false_alarms(tuned)
         row = found.row(tuned.name)
         assert row["threshold"] == tuned.threshold
         assert row["false_alarms_per_month"] == rate.per_month
         assert (row["fa_low"], row["fa_high"]) == rate.interval()
-        tuning = quiet_runs(scenario, _seeds(3, 1, 20))
+        tuning = quiet_runs(scenario, study_seeds(3, 1, 20))
         assert tuning.false_alarms(tuned).per_month <= 1
 
 
 def test_seeds_of_different_purposes_and_studies_are_different():
-    sets = [set(_seeds(seed, purpose, 500)) for seed in (0, 1, 2) for purpose in (1, 2, 3)]
+    sets = [set(study_seeds(seed, purpose, 500)) for seed in (0, 1, 2) for purpose in (1, 2, 3)]
     assert all(len(s) == 500 for s in sets)
     assert len(set.union(*sets)) == 9 * 500
     assert all(0 <= seed < 2**63 for s in sets for seed in s)

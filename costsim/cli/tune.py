@@ -1,0 +1,91 @@
+"""costsim tune: a suite of detectors at one budget of false alarms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def tune(
+    source: Annotated[str, typer.Argument(help="A scenario, or a folder of your own records.")],
+    false_alarms: Annotated[
+        float,
+        typer.Option("--false-alarms-per-month", help="Of all detectors together."),
+    ] = 1.0,
+    runs: Annotated[
+        int, typer.Option(help="Runs of ordinary life, 16 weeks each, to set thresholds on.")
+    ] = 100,
+    replicates: Annotated[int, typer.Option(help="Runs of the scenario's incident.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the study.")] = 0,
+    level: Annotated[
+        str, typer.Option(help="For records: product or api, what to assume where they are mute.")
+    ] = "product",
+    any_budget: Annotated[
+        bool,
+        typer.Option("--any-budget", help="No rule in dollars of this budget."),
+    ] = False,
+    save: Annotated[
+        Path | None, typer.Option(help="Write the suite to this file.", show_default=False)
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print curve and detectors.")] = False,
+) -> None:
+    """Set thresholds for so many false alarms a month, and show what a notch costs and saves.
+
+    Thresholds are set on simulated ordinary life; false alarms are measured on other runs, and
+    the incident is judged on a third set.
+    """
+    from costsim import load_scenario, read_records
+    from costsim.cli.output import next_step, print_json, print_wrapped, rows
+    from costsim.errors import SettingError
+    from costsim.show.tables import table_text
+    from costsim.study import tune as run
+    from costsim.study import tune_records
+    from costsim.study.tuning import suite_members
+
+    if save is not None and save.exists() and not overwrite:
+        raise SettingError(f"{save} is there already; --overwrite replaces it")
+    name = save.stem if save else ""
+    options = {
+        "false_alarms_per_month": false_alarms,
+        "calibration_runs": runs,
+        "replicates": replicates,
+        "seed": seed,
+        "name": name,
+        "detectors": suite_members() if any_budget else None,
+    }
+    folder = Path(source)
+    of_records = folder.is_dir()
+    if of_records:
+        found = tune_records(read_records(folder), level=level, **options)
+    else:
+        found = run(load_scenario(source), **options)  # type: ignore[arg-type]
+    if save is not None:
+        found.suite.write(save, overwrite=overwrite)
+    if as_json:
+        print_json(
+            {
+                "suite": found.suite.name,
+                "file": None if save is None else str(save),
+                "curve": rows(found.curve),
+                "detectors": rows(found.members),
+                "warnings": found.warnings,
+            }
+        )
+        return
+    for warning in found.warnings:
+        print_wrapped(f"warning: {warning}")
+    print(table_text(found.members))
+    shown = ["wanted", "measured", "low", "high"]
+    if found.scenario.incidents:
+        shown += ["caught_within_2h", "caught_within_4h", "missed", "early"]
+        shown += ["burned_median_usd", "burned_p90_usd"]
+    print(table_text(found.curve[shown]))
+    print_wrapped(found.words())
+    print(f"SIMULATED {found.scenario.name}, hash {found.scenario.hash}, study seed {seed}")
+    if save is None:
+        next_step(f"costsim tune {source} --save suite.toml")
+    else:
+        next_step(f"costsim detect {source if of_records else 'DIR'} --suite {save}")

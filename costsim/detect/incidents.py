@@ -1,0 +1,215 @@
+"""Alarms of several detectors as incidents: when each began, what caused it, and who."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from costsim.detect.baselines import HourOfWeek
+from costsim.detect.charts import CUSUM
+from costsim.detect.detector import Detector
+from costsim.detect.hours import hour_of_week
+from costsim.errors import DataError, SettingError
+from costsim.spend.drivers import Drivers, drivers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from costsim.detect.scan import Findings
+    from costsim.records.dataset import Records
+
+LOOK_BACK_HOURS: Final = 72
+"""An incident is dated at most so long before its first alarm."""
+COLUMNS: Final = (
+    "start", "known_at", "end", "detectors", "excess_usd", "feature_name", "cause", "users",
+    "what",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)
+class Incident:
+    """One incident: alarms that belong together, and what their hours cost more than usual.
+
+    Attributes
+    ----------
+    start : pandas.Timestamp
+        Change point: when the total began to add up to the alarm; else the first alarm's hour.
+    known_at : pandas.Timestamp
+        End of the first alarm's hour.
+    end : pandas.Timestamp
+        End of the last alarming hour.
+    detectors : tuple of str
+        Those that alarmed, the first to do so first.
+    drivers : Drivers
+        Features, users and cause, from `start` to `end`.
+    """
+
+    start: pd.Timestamp
+    known_at: pd.Timestamp
+    end: pd.Timestamp
+    detectors: tuple[str, ...]
+    drivers: Drivers
+
+    def __str__(self) -> str:
+        return f"{self.start:%a %Y-%m-%d %H:%M} UTC: {self.drivers.words()}"
+
+
+@dataclass(frozen=True, repr=False)
+class Incidents:
+    """Incidents of some records, the first first; `left_out` are older ones not looked into."""
+
+    incidents: tuple[Incident, ...]
+    left_out: int = 0
+
+    def __len__(self) -> int:
+        return len(self.incidents)
+
+    def __iter__(self) -> Iterator[Incident]:
+        return iter(self.incidents)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row an incident.
+
+        Returns
+        -------
+        pandas.DataFrame
+            start, known_at, end (UTC), detectors, excess_usd (above the weeks before),
+            feature_name, cause, users (culprits, a list of ids), what (in words).
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                "start": one.start,
+                "known_at": one.known_at,
+                "end": one.end,
+                "detectors": ", ".join(one.detectors),
+                "excess_usd": one.drivers.change_usd,
+                "feature_name": one.drivers.feature,
+                "cause": one.drivers.cause,
+                "users": one.drivers.culprits["user_id"].tolist(),
+                "what": one.drivers.words(),
+            }
+            for one in self.incidents
+        ]
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def __repr__(self) -> str:
+        first = f": {self.incidents[0]}" if self.incidents else ""
+        return f"Incidents({len(self)} of them{first}); next: .to_frame()"
+
+    def _repr_html_(self) -> str:
+        from costsim.show.tables import table_html
+
+        shown = self.to_frame().drop(columns=["users"])
+        return table_html(shown, caption=repr(self).split("; next")[0])
+
+
+def group_incidents(
+    records: Records, findings: Findings, *, quiet_hours: int = 24, most: int = 10
+) -> Incidents:
+    """Group alarms into incidents, date them, and name their causes and culprits.
+
+    Parameters
+    ----------
+    records : Records
+        The same that were scanned, history included.
+    findings : Findings
+        Of :func:`costsim.detect.scan`.
+    quiet_hours : int
+        Alarms with at most so many hours between them are one incident, at least 0; so are
+        those whose change point lies before the last alarm of the incident before.
+    most : int
+        The last so many incidents are looked into, at least 1.
+
+    Raises
+    ------
+    SettingError
+        A number is out of bounds.
+
+    Notes
+    -----
+    The change point is the bin after the last zero of a CUSUM (k = 1 scatter) of the total
+    against its hour of the week, read at the first alarm (Page 1954); where the total does not
+    show the incident, it is the first alarm's hour. Causes are those of
+    :func:`costsim.spend.drivers`.
+
+    Examples
+    --------
+    >>> import costsim
+    >>> records = costsim.simulate("surprise-40k", seed=7).records
+    >>> found = costsim.detect.scan(records, start="2024-08-12T11:00Z")
+    >>> [one] = costsim.detect.group_incidents(records, found)
+    >>> one.drivers.feature, one.drivers.cause, len(one.detectors) > 3
+    ('deep_analysis', 'volume', True)
+    """
+    if quiet_hours < 0:
+        raise SettingError(f"quiet_hours must be at least 0; got {quiet_hours!r}")
+    if most < 1:
+        raise SettingError(f"most must be at least 1; got {most!r}")
+    groups = _dated(list(_groups(findings.alarms, quiet_hours)), _rising(findings))
+    found = []
+    for start, alarms in groups[-most:]:
+        first, end = alarms.iloc[0], alarms["end"].max()
+        try:
+            drove = drivers(records, start, end)
+        except DataError:  # nothing priced was called in it
+            continue
+        names = tuple(dict.fromkeys(alarms["detector"]))
+        found.append(Incident(start, first["known_at"], end, names, drove))
+    return Incidents(tuple(found), len(groups[:-most]))
+
+
+def _groups(alarms: pd.DataFrame, quiet_hours: int) -> Iterator[pd.DataFrame]:
+    import pandas as pd
+
+    if not len(alarms):
+        return
+    rows = alarms.sort_values(["start", "end"], ignore_index=True)
+    reached = rows["end"].cummax().shift()
+    begins = (rows["start"] - reached) > pd.Timedelta(hours=quiet_hours)
+    for _, group in rows.groupby(begins.cumsum(), sort=True):
+        yield group
+
+
+def _dated(
+    groups: list[pd.DataFrame], rising: pd.Series[bool]
+) -> list[tuple[pd.Timestamp, pd.DataFrame]]:
+    """Change point and alarms of each group; what began before the last one ended goes on."""
+    import pandas as pd
+
+    found: list[tuple[pd.Timestamp, pd.DataFrame]] = []
+    for group in groups:
+        alarms = group.sort_values(["known_at", "detector"])
+        start = _change_point(rising, alarms["time"].iloc[0])
+        if found and start < found[-1][1]["end"].max():
+            start, before = found.pop()
+            alarms = pd.concat([before, alarms])
+        found.append((start, alarms))
+    return found
+
+
+def _rising(findings: Findings) -> pd.Series[bool]:
+    """Hours in which the total's sum of excess over its hour of the week is above zero."""
+    import pandas as pd
+
+    usd: Any = findings.spend["usd"].to_numpy(dtype=float)
+    index = pd.DatetimeIndex(findings.spend["time"])
+    week = hour_of_week(index, findings.time_zone)
+    sums = Detector(HourOfWeek(), CUSUM(k=1.0)).statistic(usd, week)
+    return pd.Series(np.nan_to_num(sums) > 0, index=index)
+
+
+def _change_point(rising: pd.Series[bool], alarm: pd.Timestamp) -> pd.Timestamp:
+    """First hour of the run of rising hours that the alarm's hour ends."""
+    import pandas as pd
+
+    before = rising[:alarm].iloc[-LOOK_BACK_HOURS - 1 :]
+    if before.empty or not before.iloc[-1]:
+        return alarm
+    index = pd.DatetimeIndex(before.index)
+    calm = np.flatnonzero(~before.to_numpy())
+    return index[int(calm[-1]) + 1 if len(calm) else 0]

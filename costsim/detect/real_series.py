@@ -1,0 +1,107 @@
+"""A series of one's own: dollars an hour from a table with a time and a value column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from costsim.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TIMES = ("time", "timestamp", "date", "hour", "datetime", "ds")
+VALUES = ("usd", "value", "cost", "spend", "dollars", "amount", "y")
+
+
+def read_series(
+    path: str | Path,
+    *,
+    time: str | None = None,
+    value: str | None = None,
+    time_zone: str = "UTC",
+) -> pd.Series[Any]:
+    """Hourly dollars from a CSV file; rows of one hour are added up.
+
+    Parameters
+    ----------
+    path : str or Path
+        With a header line.
+    time, value : str, optional
+        Names of the columns; by default the first one called time, timestamp, date or the like,
+        and the first called usd, value, cost or the like, whatever the case.
+    time_zone : str
+        IANA zone of times without an offset.
+
+    Returns
+    -------
+    pandas.Series
+        USD on a regular UTC index; hours without a row are missing, not 0.
+
+    Raises
+    ------
+    DataError
+        There is no such file or column, or a time or value that cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "spend.csv"
+    >>> _ = file.write_text("time,usd\\n2024-08-09 14:05,1.5\\n2024-08-09 14:30,2\\n")
+    >>> read_series(file, time_zone="America/New_York").to_dict()
+    {Timestamp('2024-08-09 18:00:00+0000', tz='UTC'): 3.5}
+    """
+    import pandas as pd
+
+    file = Path(path)
+    if not file.is_file():
+        raise DataError(f"{file} must be a CSV file; there is none")
+    try:
+        table = pd.read_csv(file)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DataError(f"{file.name} must be a CSV file with a header line; {error}") from None
+    at = _column(table, time, TIMES, "time", file.name)
+    of = _column(table, value, VALUES, "value", file.name)
+    times = _times(table[at], time_zone, f"{file.name}: {at}")
+    values = pd.to_numeric(table[of], errors="coerce")
+    wrong = values.isna() & table[of].notna()
+    if wrong.any():
+        raise DataError(f"{file.name}: {of} must be numbers; got {table[of][wrong].iloc[0]!r}")
+    hours = values.set_axis(times.dt.floor("h")).groupby(level=0).sum(min_count=1)
+    if hours.empty:
+        raise DataError(f"{file.name} must have at least one row; got none")
+    index = pd.date_range(hours.index[0], hours.index[-1], freq="h")
+    return hours.reindex(index).rename("usd").astype(float)
+
+
+def _column(
+    table: pd.DataFrame, wanted: str | None, usual: tuple[str, ...], what: str, source: str
+) -> str:
+    names = [str(name) for name in table.columns]
+    if wanted is not None:
+        if wanted not in names:
+            raise DataError(f"{source} must have the {what} column {wanted!r}; its are {names}")
+        return wanted
+    for name in names:
+        if name.strip().lower() in usual:
+            return name
+    raise DataError(
+        f"{source} must have a {what} column such as {usual[0]!r}, or --{what} must name it; its "
+        f"columns are {names}"
+    )
+
+
+def _times(column: pd.Series[Any], time_zone: str, where: str) -> pd.Series[Any]:
+    import pandas as pd
+
+    from costsim.detect.hours import zone
+
+    try:
+        found = pd.to_datetime(column, format="ISO8601")
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{where} must be ISO times; {str(error).splitlines()[0]}") from None
+    if found.isna().any():
+        raise DataError(f"{where} must be there in every row; {int(found.isna().sum())} are empty")
+    if found.dt.tz is None:
+        found = found.dt.tz_localize(zone(time_zone), ambiguous=True, nonexistent="shift_forward")
+    return found.dt.tz_convert("UTC")

@@ -1,0 +1,319 @@
+"""Tune a suite: one budget of false alarms, and what one notch of it costs and saves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from costsim.detect import CUSUM, Detector, HourOfWeek, SeriesDetector, Shewhart, UserShare
+from costsim.detect.presets import seasonal_cusum, seasonal_ewma, seasonal_z_score
+from costsim.detect.suite import Suite
+from costsim.errors import SettingError
+from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
+from costsim.simulation.loading import load_scenario
+from costsim.study.calibration import WATCH_DAYS, WATCHES, checked_rate, quiet_runs
+from costsim.study.comparison import IncidentWatch, study_seeds
+from costsim.study.joint import Paths, counted, set_together, together
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from costsim.records.dataset import Records
+    from costsim.simulation.scenario import Scenario
+
+NOTCHES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""Times the wanted rate, at which the operating curve is drawn."""
+SHORT_DAYS: Final = 28
+JUDGED: Final = (
+    "caught_within_2h",
+    "caught_within_4h",
+    "caught_within_4h_low",
+    "missed",
+    "early",
+    "delay_median_h",
+    "burned_median_usd",
+    "burned_mean_usd",
+    "burned_p90_usd",
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Tuning:
+    """A suite at its budget of false alarms, and its operating curve.
+
+    Attributes
+    ----------
+    suite : Suite
+        At the wanted rate.
+    curve : pandas.DataFrame
+        A row a notch: wanted (false alarms a month), measured, low, high (on fresh runs, 95%),
+        and for the scenario's incident caught_within_2h, caught_within_4h, caught_within_4h_low
+        (one-sided 95%), missed, early, delay_median_h, burned_median_usd, burned_mean_usd,
+        burned_p90_usd; missing without an incident.
+    members : pandas.DataFrame
+        A row a detector at the wanted rate: detector, channel, threshold, alone_per_month (on
+        fresh runs), first (share of the incident's runs that it was first to alarm in).
+    warnings : tuple of str
+    """
+
+    scenario: Scenario
+    suite: Suite
+    curve: pd.DataFrame
+    members: pd.DataFrame
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def chosen(self) -> pd.Series[Any]:
+        """The row of the curve at the wanted rate."""
+        return self.curve[self.curve["wanted"] == self.suite.false_alarms_per_month].iloc[0]
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.curve.copy()
+
+    def plot(self, ax: Any = None) -> Axes:
+        """Dollars burned against false alarms a month."""
+        from costsim.show import figures
+
+        return figures.operating_curve(self.curve, chosen=self.suite.false_alarms_per_month, ax=ax)
+
+    def words(self) -> str:
+        """Say what the suite does at its budget."""
+        row = self.chosen
+        said = (
+            f"{row['measured']:.2f} false alarms a month on fresh runs "
+            f"({row['low']:.2f} to {row['high']:.2f}), {row['wanted']:g} wanted"
+        )
+        if row["burned_median_usd"] == row["burned_median_usd"]:
+            said += (
+                f"; the incident caught within 4 h in {row['caught_within_4h']:.1%} of runs (at "
+                f"least {row['caught_within_4h_low']:.1%}), median "
+                f"${row['burned_median_usd']:,.0f} burned"
+            )
+        return said
+
+    def __repr__(self) -> str:
+        return f"Tuning({self.scenario.name}: {self.words()}); next: .plot(), .suite.write(path)"
+
+    def _repr_html_(self) -> str:
+        from costsim.show.tables import table_html
+
+        caption = repr(self).split("; next")[0]
+        return table_html(self.curve, caption=caption) + table_html(self.members)
+
+
+def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector, ...]:
+    """Detectors of the default suite: by hour of the week, for total, feature and user.
+
+    Parameters
+    ----------
+    daily_budget_usd : float, optional
+        With it a user's hour is held against a share of it; without, against the dearest
+        user's of that hour of the week.
+
+    Examples
+    --------
+    >>> [detector.name for detector in suite_members()][:2]
+    ['seasonal CUSUM', 'seasonal z-score']
+    """
+    user: SeriesDetector = (
+        UserShare(daily_budget_usd)
+        if daily_budget_usd is not None
+        else Detector(HourOfWeek(), Shewhart(), name="dearest user", channel="top_user")
+    )
+    return (
+        seasonal_cusum(),
+        seasonal_z_score(),
+        seasonal_ewma(),
+        Detector(HourOfWeek(), CUSUM(k=1.0), name="feature CUSUM", channel="top_feature"),
+        Detector(HourOfWeek(), Shewhart(), name="feature z-score", channel="top_feature"),
+        user,
+    )
+
+
+def tune(
+    scenario: Scenario | str,
+    detectors: Sequence[SeriesDetector] | None = None,
+    *,
+    false_alarms_per_month: float = 1.0,
+    calibration_runs: int = 100,
+    replicates: int = 200,
+    seed: int = 0,
+    name: str = "",
+    workers: int = 2,
+) -> Tuning:
+    """Set a suite's thresholds on ordinary life, and show what each notch costs and saves.
+
+    Parameters
+    ----------
+    scenario : Scenario or str
+        Its ordinary life, without launches and incidents, is what thresholds are set on; its
+        incident, where it has exactly one in its week, is what they are judged by.
+    detectors : sequence of SeriesDetector, optional
+        :func:`suite_members` for the scenario's budget by default.
+    false_alarms_per_month : float
+        Of all detectors together, above 0.
+    calibration_runs : int
+        Runs of ordinary life to set thresholds on, and as many others to measure false alarms;
+        each is watched for 16 weeks. At least 1.
+    replicates : int
+        Runs of the incident, on seeds of their own; at least 10.
+    seed : int
+        Of the study.
+    name : str
+        Of the suite; the scenario's by default.
+    workers : int
+        Threads; never changes a number.
+
+    Raises
+    ------
+    SettingError
+        A number is out of bounds, or so few runs cannot show the wanted rate.
+
+    Examples
+    --------
+    >>> found = tune("quiet", calibration_runs=8, false_alarms_per_month=2)
+    >>> found.suite.false_alarms_per_month, len(found.curve)
+    (2.0, 5)
+    """
+    import pandas as pd
+
+    wanted = load_scenario(scenario) if isinstance(scenario, str) else scenario
+    for what, value, low in (
+        ("calibration_runs", calibration_runs, 1),
+        ("replicates", replicates, 10),
+    ):
+        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+            raise SettingError(f"{what} must be an integer of at least {low}; got {value!r}")
+    months = calibration_runs * WATCHES * WATCH_DAYS / 30
+    checked_rate(false_alarms_per_month, months)
+    daily = wanted.monthly_budget_usd / 30
+    members = suite_members(daily) if detectors is None else tuple(detectors)
+    quiet, fresh = (
+        quiet_runs(wanted, study_seeds(seed, purpose, calibration_runs), workers=workers)
+        for purpose in (1, 2)
+    )
+    paths = [Paths.of(detector, quiet) for detector in members]
+    later = [Paths.of(detector, fresh) for detector in members]
+    incident = _incident(wanted, seed, replicates, workers)
+    rates = [false_alarms_per_month * notch for notch in NOTCHES]
+    rates = [rate for rate in rates if rate * months >= 10]
+    rows, at = [], {}
+    for rate in rates:
+        at[rate] = set_together(members, paths, rate)
+        firsts = [p.first(d.threshold) for d, p in zip(at[rate], later, strict=True)]
+        found = counted(together(firsts), later[0].highest)
+        low_rate, high_rate = found.interval()
+        row = {"wanted": rate, "measured": found.per_month, "low": low_rate, "high": high_rate}
+        rows.append(row | _judged(at[rate], incident))
+    chosen = at[false_alarms_per_month]
+    table = pd.DataFrame(
+        {
+            "detector": [d.name for d in chosen],
+            "channel": [d.channel for d in chosen],
+            "threshold": [d.threshold for d in chosen],
+            "alone_per_month": [
+                counted(p.first(d.threshold), p.highest).per_month
+                for d, p in zip(chosen, later, strict=True)
+            ],
+            "first": _first_of(chosen, incident),
+        }
+    )
+    on = f"{calibration_runs} runs of ordinary life of {wanted.name}, seed {seed}"
+    suite = Suite(name or wanted.name, chosen, float(false_alarms_per_month), on)
+    return Tuning(wanted, suite, pd.DataFrame(rows), table)
+
+
+def tune_records(records: Records, *, level: str = "product", **options: Any) -> Tuning:
+    """Set a suite's thresholds on ordinary life like that of your own records.
+
+    A scenario is fitted to the records (:func:`costsim.simulation.fit.fit_scenario`), and its
+    ordinary life simulated. Incidents in the records widen its noise, and so the thresholds.
+
+    Parameters
+    ----------
+    records : Records
+        At least two days; under four weeks there is a warning.
+    level : {"product", "api"}
+        What is assumed where the records cannot tell.
+    **options
+        As of :func:`tune`.
+    """
+    from costsim.simulation.fit import fit_scenario
+
+    fit = fit_scenario(records, level=level, name=options.get("name") or "fitted")
+    found = tune(fit.scenario, **options)
+    span = records.period
+    assert span is not None
+    days = (span[1] - span[0]).total_seconds() / 86_400
+    warnings = []
+    if days < SHORT_DAYS:
+        warnings.append(
+            f"{days:.0f} days of records: too short to know the noise of a month, on which "
+            f"{found.suite.false_alarms_per_month:g} false alarms a month stands; four weeks or "
+            "more are needed"
+        )
+    guessed = [key for key in fit.assumed if key.startswith("noise.")]
+    if guessed:
+        warnings.append(f"assumed, not learnt from the records: {', '.join(guessed)}")
+    return Tuning(found.scenario, found.suite, found.curve, found.members, tuple(warnings))
+
+
+Judged = tuple[IncidentWatch, HourlySpend]
+
+
+def _incident(scenario: Scenario, seed: int, replicates: int, workers: int) -> Judged | None:
+    if not scenario.incidents:
+        return None
+    watch = IncidentWatch.of(scenario)
+    return watch, sample_hourly(scenario, study_seeds(seed, 3, replicates), workers=workers)
+
+
+def _firsts(detectors: Sequence[SeriesDetector], judged: Judged) -> Any:
+    """First alarms, shape ``(detectors, runs)``, a large number for none."""
+    watch, spend = judged
+    firsts = np.stack([watch.first(detector, spend) for detector in detectors])
+    return np.where(firsts < 0, np.iinfo(np.int64).max, firsts)
+
+
+def _judged(detectors: Sequence[SeriesDetector], judged: Judged | None) -> dict[str, float]:
+    """The suite on the incident's runs; those with an alarm before its start are left out."""
+    from scipy.stats import beta
+
+    if judged is None:
+        return dict.fromkeys(JUDGED, float("nan"))
+    watch, spend = judged
+    first = _firsts(detectors, judged).min(axis=0)
+    runs = watch.rows(np.where(first > watch.end, -1, first), spend, 0)
+    kept = runs[~runs["early"] & ~runs["false"]]
+    count = len(kept)
+    if not count:
+        return dict.fromkeys(JUDGED, float("nan")) | {"early": 1.0}
+    delay = kept["first_h"].fillna(np.inf).to_numpy()
+    within = int((delay <= 4).sum())
+    burned = kept["burned_usd"].to_numpy()
+    median = float(np.quantile(delay, 0.5, method="higher"))
+    values = (
+        float((delay <= 2).mean()),
+        within / count,
+        float(beta.ppf(0.05, within, count - within + 1)) if within else 0.0,
+        float(kept["missed"].mean()),
+        float(1 - count / len(runs)),
+        median if np.isfinite(median) else float("nan"),
+        float(np.median(burned)),
+        float(burned.mean()),
+        float(np.quantile(burned, 0.9)),
+    )
+    return dict(zip(JUDGED, values, strict=True))
+
+
+def _first_of(detectors: Sequence[SeriesDetector], judged: Judged | None) -> list[float]:
+    """Share of the runs in which each detector was the first, or one of those, to see it."""
+    if judged is None:
+        return [float("nan")] * len(detectors)
+    firsts = _firsts(detectors, judged)
+    seen = (firsts >= judged[0].onset) & (firsts == firsts.min(axis=0)) & (firsts < judged[0].end)
+    return [float(share) for share in seen.mean(axis=1)]

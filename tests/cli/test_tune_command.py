@@ -1,0 +1,72 @@
+"""costsim tune and detect --suite: the suite goes from the one to the other."""
+
+from __future__ import annotations
+
+import json
+
+from costsim.detect import load_suite
+from costsim.simulation import load_scenario, simulate
+
+
+def test_a_tuned_suite_is_saved_and_read_by_detect(run, tmp_path):
+    said = run("tune", "night-script", "--runs", "6", "--replicates", "20",
+               "--false-alarms-per-month", "2", "--save", "mine.toml")  # fmt: skip
+    assert said.code == 0, said.err
+    assert "false alarms a month on fresh runs" in said.out
+    assert "SIMULATED night-script" in said.out
+    assert said.err.endswith("next: costsim detect DIR --suite mine.toml\n")
+    assert load_suite(tmp_path / "mine.toml").false_alarms_per_month == 2.0
+    simulate(load_scenario("night-script"), seed=5, out=tmp_path / "runs")
+    said = run("detect", "runs", "--suite", "mine.toml", "--from", "2024-08-09")
+    assert said.code == 0, said.err
+    assert "mine: 2 false alarms a month of all together" in said.out
+    assert "code_review" in said.out
+    assert "1 user brings" in said.out
+    told = json.loads(
+        run("detect", "runs", "--suite", "mine.toml", "--from", "2024-08-09", "--json").out
+    )
+    causes = {(row["feature_name"], row["cause"]) for row in told["incidents"]}
+    assert ("code_review", "volume") in causes
+    users = [user for row in told["incidents"] for user in row["users"]]
+    assert users
+    assert not any(user.startswith("user-0") for user in users)  # masked
+
+
+def test_a_suite_that_is_there_is_kept(run, tmp_path):
+    (tmp_path / "mine.toml").write_text("precious")
+    said = run("tune", "quiet", "--save", "mine.toml")
+    assert said.code == 2
+    assert said.err == "costsim: mine.toml is there already; --overwrite replaces it\n"
+    assert (tmp_path / "mine.toml").read_text() == "precious"
+
+
+def test_tune_prints_its_curve_as_json(run):
+    said = run("tune", "quiet", "--runs", "4", "--any-budget", "--json")
+    told = json.loads(said.out)
+    assert [row["wanted"] for row in told["curve"]] == [1.0, 2.0, 4.0]
+    assert {row["channel"] for row in told["detectors"]} == {"total", "top_user", "top_feature"}
+    assert told["file"] is None
+
+
+def test_detect_reads_any_csv_of_times_and_dollars(run, tmp_path):
+    lines = ["time,usd"]
+    for hour in range(24 * 30):
+        stamp = f"2024-07-{1 + hour // 24:02d}T{hour % 24:02d}:00:00Z"
+        lines.append(f"{stamp},{20 + hour % 3 + (90 if hour > 700 else 0)}")
+    (tmp_path / "mine.csv").write_text("\n".join(lines))
+    said = run("detect", "mine.csv", "--suite", "default", "--from", "2024-07-20")
+    assert said.code == 0, said.err
+    assert "REAL mine.csv, 720 hours" in said.out
+    assert "seasonal z-score 1" in said.out
+    told = json.loads(run("detect", "mine.csv", "--json").out)
+    assert told["hours"] == 720
+    for arguments, line in (
+        (["mine.csv", "--value", "eur"], "must have the value column 'eur'"),
+        (["mine.csv", "--suite", "nope"], "suite must be one of 'default'; got 'nope'"),
+        (["none.csv"], "none.csv must be a CSV file; there is none"),
+        ([".", "--time", "x"], "--time and --value are of a CSV file"),
+    ):
+        said = run("detect", *arguments)
+        assert said.code == 2
+        assert line in said.err
+        assert said.err.count("\n") == 1

@@ -1,0 +1,81 @@
+"""Any CSV of times and dollars as an hourly series, and the alarms on it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from costsim.detect import FixedThreshold, load_suite, read_series, scan_series
+from costsim.detect.rules import UserShare
+from costsim.errors import DataError, SettingError
+
+
+def written(tmp_path, text):
+    path = tmp_path / "mine.csv"
+    path.write_text(text)
+    return path
+
+
+def test_rows_of_an_hour_add_up_and_hours_without_one_are_unknown(tmp_path):
+    rows = "Date,Cost\n2024-08-09T14:05:00Z,1\n2024-08-09T14:59:59Z,2.5\n2024-08-09T17:00Z,4\n"
+    series = read_series(written(tmp_path, rows))
+    assert series.index.tolist() == list(
+        pd.date_range("2024-08-09 14:00", periods=4, freq="h", tz="UTC")
+    )
+    assert series.tolist()[0] == 3.5
+    assert np.isnan(series.tolist()[1:3]).all()
+    assert series.tolist()[3] == 4
+
+
+def test_times_without_an_offset_are_of_the_zone(tmp_path):
+    rows = "when,usd\n2024-10-27 01:30,1\n2024-10-27 03:30,2\n"
+    series = read_series(written(tmp_path, rows), time="when", time_zone="Europe/Berlin")
+    assert series.dropna().index.tolist() == [
+        pd.Timestamp("2024-10-26 23:00Z"), pd.Timestamp("2024-10-27 02:00Z"),
+    ]  # fmt: skip
+    with pytest.raises(SettingError, match="time_zone must be an IANA name"):
+        read_series(written(tmp_path, rows), time="when", time_zone="Mars")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "must be a CSV file with a header line"),
+        ("time,usd\n", "at least one row"),
+        ("a,usd\n1,2\n", "must have a time column such as 'time', or --time must name it"),
+        ("time,b\n2024-01-01,2\n", "must have a value column such as 'usd'"),
+        ("time,usd\nyesterday,2\n", "time must be ISO times"),
+        ("time,usd\n2024-01-01,2\n,3\n", "must be there in every row; 1 are empty"),
+        ("time,usd\n2024-01-01,much\n", "usd must be numbers; got 'much'"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(tmp_path, text, line):
+    with pytest.raises(DataError, match=line) as raised:
+        read_series(written(tmp_path, text))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_file_and_column_are_said(tmp_path):
+    with pytest.raises(DataError, match="there is none"):
+        read_series(tmp_path / "none.csv")
+    path = written(tmp_path, "time,usd\n2024-01-01,1\n")
+    with pytest.raises(DataError, match=r"must have the value column 'eur'; its are \['time'"):
+        read_series(path, value="eur")
+
+
+def test_the_detectors_of_the_total_alarm_as_they_do_alone():
+    hours = pd.date_range("2024-07-01", periods=24 * 35, freq="h", tz="UTC")
+    usd = pd.Series(20.0 + np.sin(np.arange(len(hours)) / 24 * 2 * np.pi), index=hours)
+    usd.iloc[800:] += 60
+    suite = load_suite("default")
+    found = scan_series(usd, suite.detectors, start="2024-07-29T00:00Z")
+    assert {d.channel for d in found.detectors} == {"total"}
+    for detector in found.detectors:
+        alone = detector.alarms(usd, "2024-07-29T00:00Z", quiet_hours=24).to_frame()
+        mine = found.alarms[found.alarms["detector"] == detector.name]
+        pd.testing.assert_frame_equal(mine.reset_index(drop=True), alone, check_dtype=False)
+    assert found.alarms["known_at"].min() == hours[801]
+    assert found.hours == len(usd)
+    assert len(scan_series(usd, [UserShare(10.0)])) == 0
+    assert len(scan_series(usd, [FixedThreshold(usd_per_hour=50, channel="total")])) == 1

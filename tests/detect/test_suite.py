@@ -1,0 +1,127 @@
+"""Suites: files that come back as they were, and faults in one line."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+import costsim
+from costsim.detect import (
+    CUSUM,
+    EWMA,
+    Detector,
+    FixedThreshold,
+    HourOfWeek,
+    NaiveZScore,
+    Shewhart,
+    Suite,
+    TrailingMean,
+    UserShare,
+    load_suite,
+    parse_suite,
+    suite_names,
+)
+from costsim.errors import DataError, SettingError, UnknownNameError
+
+MIXED = Suite(
+    'a "mixed" one',
+    (
+        Detector(HourOfWeek(weeks=5), CUSUM(k=0.5, h=7.25, clip=4.0), name="slow"),
+        Detector(TrailingMean(window_hours=48), EWMA(lam=0.3), channel="top_feature"),
+        Detector(HourOfWeek(), Shewhart(4.5), name="user", channel="top_user"),
+        UserShare(daily_budget_usd=1800.0, share=0.02),
+        FixedThreshold(usd_per_hour=55.5),
+        NaiveZScore(limit=2.5),
+    ),
+    false_alarms_per_month=0.5,
+    calibrated_on="nothing",
+)
+
+
+def test_a_suite_comes_back_from_its_file_as_it_was(tmp_path):
+    path = MIXED.write(tmp_path / "deep" / "mine.toml")
+    assert load_suite(path) == MIXED
+    assert [p.name for p in path.parent.iterdir()] == ["mine.toml"]
+    head = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    assert head[0].startswith('# a "mixed" one: 0.5 false alarms a month')
+    assert len(head) == 1 + len(MIXED.detectors)
+
+
+def test_only_what_differs_from_the_defaults_is_written():
+    text = Suite("plain", (Detector(HourOfWeek(), CUSUM()),)).to_toml()
+    [row] = tomllib.loads(text)["detectors"]
+    assert row == {
+        "kind": "Detector",
+        "name": "HourOfWeek + CUSUM",
+        "baseline": {"kind": "HourOfWeek"},
+        "chart": {"kind": "CUSUM"},
+    }
+
+
+def test_bundled_suites_load_and_say_what_they_stand_on():
+    for name in suite_names():
+        suite = costsim.load_suite(name)
+        assert suite.false_alarms_per_month is not None
+        assert suite.calibrated_on
+        assert "next: .scan(records)" in repr(suite)
+        assert len(suite.describe().splitlines()) == 1 + len(suite.detectors)
+    # a default serves any budget: no threshold in dollars
+    assert all(isinstance(d, Detector) for d in load_suite("default").detectors)
+
+
+def test_a_suite_scans_as_its_detectors_do(surprise_run):
+    suite = load_suite("default")
+    one = suite.scan(surprise_run.records, start="2024-08-12T11:00Z")
+    two = costsim.detect.scan(
+        surprise_run.records, suite.detectors, start="2024-08-12T11:00Z", quiet_hours=24
+    )
+    assert one.to_frame().equals(two.to_frame())
+    assert set(one.first()["detector"]) == {d.name for d in suite.detectors}
+
+
+def test_a_file_that_is_there_is_not_overwritten_unasked(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("precious")
+    with pytest.raises(DataError, match="is there already"):
+        MIXED.write(path)
+    assert path.read_text() == "precious"
+    MIXED.write(path, overwrite=True)
+    assert load_suite(path) == MIXED
+
+
+CHART = {"kind": "CUSUM"}
+GOOD = {"kind": "Detector", "baseline": {"kind": "HourOfWeek"}, "chart": CHART}
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        ({}, "suite: a suite must have at least one detector; got none"),
+        ({"detector": []}, r"suite: detector is no key of a suite; allowed: \['name'"),
+        ({"detectors": 3}, "detectors must be tables"),
+        ({"detectors": [{}]}, r"detectors\[0\].kind must be one of \['Detector'.*got None"),
+        ({"detectors": [{"kind": "Suite"}]}, "kind must be one of .*got 'Suite'"),
+        ({"detectors": [GOOD, GOOD]}, "name each detector once; got 'HourOfWeek \\+ CUSUM' twice"),
+        ({"detectors": [GOOD | {"chart": CHART | {"h": -1}}]}, r"\.chart: h must be above 0"),
+        ({"detectors": [GOOD | {"chart": CHART | {"x": 1}}]}, "x is no setting of CUSUM; allowed"),
+        ({"detectors": [GOOD | {"chart": {"kind": "HourOfDay"}}]}, r"chart.kind must be one of"),
+        ({"detectors": [GOOD | {"baseline": CHART}]}, "baseline must be a Baseline"),
+        ({"detectors": [{"kind": "UserShare"}]}, "daily_budget_usd"),
+        ({"detectors": [GOOD], "false_alarms_per_month": 0}, "must be above 0; got 0"),
+    ],
+)
+def test_what_is_wrong_is_one_line_with_its_place(data, line):
+    with pytest.raises(SettingError, match=line) as raised:
+        parse_suite(data)
+    assert "\n" not in str(raised.value)
+
+
+def test_unknown_names_and_broken_files_are_said(tmp_path):
+    with pytest.raises(UnknownNameError, match="suite must be one of"):
+        load_suite("nope")
+    with pytest.raises(SettingError, match="does not exist"):
+        load_suite(tmp_path / "none.toml")
+    (tmp_path / "broken.toml").write_text("name = ")
+    with pytest.raises(SettingError, match="not valid TOML"):
+        load_suite(tmp_path / "broken.toml")
