@@ -9,7 +9,13 @@ import typer
 
 
 def tune(
-    source: Annotated[str, typer.Argument(help="A scenario, or a folder of your own records.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A scenario, a folder of your own records, or 'library' for every incident of "
+            "the library."
+        ),
+    ],
     false_alarms: Annotated[
         float,
         typer.Option("--false-alarms-per-month", help="Of all detectors together."),
@@ -42,7 +48,7 @@ def tune(
     from costsim.errors import SettingError
     from costsim.show.tables import table_text
     from costsim.study import tune as run
-    from costsim.study import tune_records
+    from costsim.study import tune_library, tune_records
     from costsim.study.tuning import suite_members
 
     if save is not None and save.exists() and not overwrite:
@@ -56,6 +62,17 @@ def tune(
         "name": name,
         "detectors": suite_members() if any_budget else None,
     }
+    if source == "library":
+        if save is not None:
+            raise SettingError("--save is of one suite; give a scenario or a folder, not library")
+        table = tune_library(**options)
+        if as_json:
+            print_json(rows(table))
+            return
+        print(table_text(table, max_rows=100))
+        print(f"SIMULATED the incident library, study seed {seed}")
+        next_step("costsim tune surprise-40k --save suite.toml")
+        return
     folder = Path(source)
     of_records = folder.is_dir()
     if of_records:

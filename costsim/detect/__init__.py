@@ -34,7 +34,7 @@ from costsim.detect.presets import (
 from costsim.detect.real_series import read_series
 from costsim.detect.rules import FixedThreshold, UserShare
 from costsim.detect.scan import Findings, scan, scan_series, standard_detectors
-from costsim.detect.series_detector import SeriesDetector
+from costsim.detect.series_detector import SeriesDetector, any_statistic
 from costsim.detect.suite import Suite, load_suite, parse_suite, suite_names
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "Suite",
     "TrailingMean",
     "UserShare",
+    "any_statistic",
     "blind_after",
     "first_crossings",
     "group_incidents",

@@ -29,7 +29,7 @@ class Findings:
     """Alarms of several detectors on the same records.
 
     ``alarms`` has a row per episode, first raised first: the columns of one detector's alarms
-    and the hour's dearest user and feature.
+    and the hour's dearest user and feature; for a detector of each feature, the alarming one.
     """
 
     alarms: pd.DataFrame
@@ -143,17 +143,20 @@ def scan(
     begin = None if start is None else bin_start(start, "start")
     tables = []
     for detector in detectors:
-        series = heard[detector.channel][whole]
-        if series.empty:
-            continue
-        since = None if begin is None else max(begin, series.index[0])
-        alarms = detector.alarms(series, since, records.time_zone, quiet_hours)
-        if len(alarms):
-            tables.append(alarms.to_frame())
+        for feature, hours in heard.each(detector.channel).items():
+            series = hours[whole]
+            if series.notna().sum() == 0:
+                continue
+            since = None if begin is None else max(begin, series.index[0])
+            alarms = detector.alarms(series, since, records.time_zone, quiet_hours)
+            if len(alarms):
+                tables.append(alarms.to_frame().assign(feature=feature))
     found = _together(tables, ["top_user", "top_feature"])
     if tables:
         found["top_user"] = heard.who["top_user"].reindex(found["time"]).to_numpy()
-        found["top_feature"] = heard.who["top_feature"].reindex(found["time"]).to_numpy()
+        dearest = heard.who["top_feature"].reindex(found["time"]).to_numpy()
+        of = found.pop("feature")
+        found["top_feature"] = of.where(of != "", dearest)
     spend = pd.DataFrame({"time": index, "usd": heard.total.to_numpy()})
     count = int(whole.sum())
     return Findings(found, tuple(detectors), spend, records.time_zone, count, _notes(count))

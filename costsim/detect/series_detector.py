@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, get_args, runtime_checkable
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from costsim.detect.alarms import Alarms
@@ -16,8 +17,10 @@ from costsim.errors import UnknownNameError
 if TYPE_CHECKING:
     import pandas as pd
 
-Channel = Literal["total", "top_user", "top_feature"]
+Channel = Literal["total", "top_user", "top_feature", "feature", "unit_cost"]
 CHANNELS: tuple[str, ...] = get_args(Channel)
+"""All dollars; those of the hour's dearest user or feature; each feature's own; each feature's USD
+per 1,000 calls. The last two are a series a feature, and alarm when any of them does."""
 
 
 def checked_channel(channel: str) -> None:
@@ -47,7 +50,8 @@ class SeriesDetector(Protocol):
 
     @property
     def channel(self) -> str:
-        """The series it reads: `total`, `top_user` or `top_feature` (dearest one in the hour)."""
+        """The series it reads: `total`, `top_user` or `top_feature` (dearest one in the hour),
+        or, a series a feature, `feature` (its dollars) or `unit_cost` (USD per 1,000 calls)."""
         ...
 
     @property
@@ -96,6 +100,36 @@ class SeriesDetector(Protocol):
     def stream(self, time_zone: str = "UTC", start: object = None, quiet_hours: int = 0) -> Stream:
         """Watch live."""
         ...
+
+
+def any_statistic(
+    detector: SeriesDetector, values: FloatArray, hour_of_week: ArrayLike, start: int = 0
+) -> FloatArray:
+    """Statistic of a channel that has several series: in each bin the largest of theirs.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_runs, T, n_series)
+        NaN is a gap of one series.
+
+    Returns
+    -------
+    ndarray, shape (n_runs, T)
+        NaN where no series has a statistic.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from costsim.detect import FixedThreshold
+    >>> two = np.array([[[1.0, 5.0], [7.0, np.nan]]])
+    >>> any_statistic(FixedThreshold(20.0), two, [0, 1]).tolist()
+    [[5.0, 7.0]]
+    """
+    result: FloatArray = np.full(values.shape[:2], np.nan)
+    for one in range(values.shape[2]):
+        path = detector.statistic(np.ascontiguousarray(values[:, :, one]), hour_of_week, start)
+        np.fmax(result, path, out=result)
+    return result
 
 
 class SeriesDetectorBase(ABC):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from costsim.simulation.sampling.cube import TOP_USERS, sampled_runs
+from costsim.spend.series import since_first_call, unit_cost
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,9 @@ class HourlySpend:
     """Dollars of several runs, each array of shape ``(runs, hours)``.
 
     `total`, `top_user` and `top_feature` are what detectors read; `excess` are the dollars that
-    the scenario's incidents add. `hour_of_week` (hours,) is local, Monday 00 = 0.
+    the scenario's incidents add. `hour_of_week` (hours,) is local, Monday 00 = 0. `each` has the
+    channels of a series a feature, ``feature`` and ``unit_cost``, of shape ``(runs, hours,
+    features)``.
     """
 
     total: Floats
@@ -32,10 +35,11 @@ class HourlySpend:
     top_feature: Floats
     excess: Floats
     hour_of_week: NDArray[np.int64]
+    each: Mapping[str, Floats] = field(default_factory=dict)
 
     def channel(self, name: str) -> Floats:
-        """One of `total`, `top_user`, `top_feature`."""
-        values: Floats = getattr(self, name)
+        """One of `total`, `top_user`, `top_feature`; or of `each`, with features last."""
+        values: Floats = self.each[name] if name in self.each else getattr(self, name)
         return values
 
 
@@ -66,8 +70,17 @@ def sample_hourly(scenario: Scenario, seeds: Sequence[int], *, workers: int = 2)
     plan, runs = sampled_runs(scenario, seeds, 60, TOP_USERS, workers)
     found = [_channels(run) for run in runs]
     total, top_user, top_feature, excess = (np.stack([f[i] for f in found]) for i in range(4))
-    return HourlySpend(total, top_user, top_feature, excess, plan.bin_of_week)
+    usd, calls = (np.stack([f[i] for f in found]) for i in (4, 5))
+    each = {"feature": since_first_call(usd, calls), "unit_cost": unit_cost(usd, calls)}
+    return HourlySpend(total, top_user, top_feature, excess, plan.bin_of_week, each)
 
 
-def _channels(run: RunSpend) -> tuple[Floats, Floats, Floats, Floats]:
-    return run.usd.sum(axis=1), run.dearest_usd, run.usd.max(axis=1), run.excess_usd.sum(axis=1)
+def _channels(run: RunSpend) -> tuple[Floats, ...]:
+    return (
+        run.usd.sum(axis=1),
+        run.dearest_usd,
+        run.usd.max(axis=1),
+        run.excess_usd.sum(axis=1),
+        run.usd,
+        run.calls.astype(float),
+    )

@@ -120,10 +120,64 @@ class Channels:
     top_user: pd.Series
     top_feature: pd.Series
     who: pd.DataFrame
+    features: pd.DataFrame
+    calls: pd.DataFrame
 
     def __getitem__(self, name: str) -> pd.Series:
         series: pd.Series = getattr(self, name)
         return series
+
+    def each(self, name: str) -> dict[str, pd.Series]:
+        """The series of a channel by feature; of one that has a single series, that one.
+
+        ``feature`` are dollars from the feature's first call on: before it there is nothing to
+        compare a launch with, and no 0 that it would rise from. ``unit_cost`` is USD per 1,000
+        calls, missing in hours of less than 20 calls.
+        """
+        if name == "feature":
+            usd = since_first_call(self.features, self.calls)
+            return {str(key): usd[key] for key in usd}
+        if name == "unit_cost":
+            cost = unit_cost(self.features, self.calls)
+            return {str(key): cost[key] for key in cost}
+        return {"": self[name]}
+
+
+def since_first_call(usd: Any, calls: Any) -> Any:
+    """Dollars from each feature's first call on, missing before; time is the last but one axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> since_first_call(np.array([[0.0], [2.0], [0.0]]), np.array([[0], [1], [0]])).T.tolist()
+    [[nan, 2.0, 0.0]]
+    """
+    import numpy as np
+
+    if isinstance(usd, np.ndarray):
+        return np.where(np.maximum.accumulate(calls, axis=-2) > 0, usd, np.nan)
+    return usd.where(calls.cummax() > 0)
+
+
+UNIT_CALLS = 20
+"""Calls of an hour below which their mean says nothing of what one costs."""
+
+
+def unit_cost(usd: Any, calls: Any) -> Any:
+    """USD per 1,000 calls, missing where there are fewer than 20; of arrays or frames alike.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> unit_cost(np.array([3.0, 3.0]), np.array([19, 100])).tolist()
+    [nan, 30.0]
+    """
+    import numpy as np
+
+    enough = calls >= UNIT_CALLS
+    if isinstance(usd, np.ndarray):
+        return np.divide(1000 * usd, calls, out=np.full(usd.shape, np.nan), where=enough)
+    return 1000 * usd.where(enough) / calls.where(enough)
 
 
 def channels(records: Records) -> Channels:
@@ -150,7 +204,14 @@ def channels(records: Records) -> Channels:
         best = best.drop_duplicates("time").set_index("time")
         tops[name] = best["cost_nano"].reindex(grid, fill_value=0) / 1e9
         who[name] = best[key].astype(object).reindex(grid)
-    return Channels(total, tops["top_user"], tops["top_feature"], who)
+    named = cube.dropna(subset=["feature_name"])
+    named = named.assign(priced=named["calls"] - named["unpriced_calls"])
+    sums = named.groupby(["time", "feature_name"])[["cost_nano", "priced"]].sum()
+    features, calls = (
+        sums[name].unstack(fill_value=0).reindex(grid, fill_value=0)
+        for name in ("cost_nano", "priced")
+    )
+    return Channels(total, tops["top_user"], tops["top_feature"], who, features / 1e9, calls)
 
 
 def _grid(records: Records, cube: pd.DataFrame) -> pd.DatetimeIndex:

@@ -5,7 +5,7 @@ from costsim.study.calibration import FalseAlarms, calibrate, quiet_runs
 from costsim.study.comparison import Comparison, compare_detectors
 from costsim.study.sweep import sweep
 from costsim.study.sweep_result import Sweep
-from costsim.study.tuning import Tuning, tune, tune_records
+from costsim.study.tuning import Tuning, tune, tune_library, tune_records
 
 __all__ = [
     "Comparison",
@@ -18,5 +18,6 @@ __all__ = [
     "spend_totals",
     "sweep",
     "tune",
+    "tune_library",
     "tune_records",
 ]

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from costsim.detect import Baseline, Detector, SeriesDetector, Shewhart, first_crossings
+from costsim.detect import (
+    Baseline,
+    Detector,
+    SeriesDetector,
+    Shewhart,
+    any_statistic,
+    first_crossings,
+)
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
 
@@ -84,16 +91,22 @@ class Quiet:
         values, week = self.spend.channel(detector.channel), self.spend.hour_of_week
         hours, watch = values.shape[1], WATCH_DAYS * 24
         spans = [(a, a + watch) for a in range(self.training_hours, hours - watch + 1, watch)]
+        many = values.ndim == 3  # a series a feature
         if not isinstance(detector, Detector):
+            statistic = any_statistic if many else _statistic
             return [
-                detector.statistic(values[:, :end], week[:end], start)[:, start:]
+                statistic(detector, values[:, :end], week[:end], start)[:, start:]
                 for start, end in spans
             ]
         key = (detector.baseline, detector.channel)
         if key not in self._scores:  # several charts share one baseline
-            self._scores[key] = Detector(detector.baseline, Shewhart()).statistic(values, week)
+            plain, layers = Detector(detector.baseline, Shewhart()), _layers(values)
+            self._scores[key] = np.stack([plain.statistic(layer, week) for layer in layers])
         scores = self._scores[key]
-        return [detector.chart.path(scores[:, a:b].T.copy()).T for a, b in spans]
+        return [
+            np.fmax.reduce([detector.chart.path(one[:, a:b].T.copy()).T for one in scores])
+            for a, b in spans
+        ]
 
     def false_alarms(self, detector: SeriesDetector) -> FalseAlarms:
         """First alarms of all watches at the detector's own threshold."""
@@ -101,6 +114,19 @@ class Quiet:
         found = _count(watches, threshold)[0]
         raised = np.array([first_crossings(paths, threshold)[:, 0] >= 0 for paths in watches])
         return replace(found, clustering=clustering(raised))
+
+
+def _layers(values: Floats) -> list[Floats]:
+    """A channel's series, each of shape ``(runs, hours)``."""
+    if values.ndim == 2:
+        return [values]
+    return [np.ascontiguousarray(values[:, :, one]) for one in range(values.shape[2])]
+
+
+def _statistic(
+    detector: SeriesDetector, values: Floats, week: NDArray[np.int64], start: int
+) -> Floats:
+    return detector.statistic(values, week, start)
 
 
 def clustering(raised: NDArray[np.bool_]) -> float:
@@ -128,18 +154,21 @@ def _count(watches: list[Floats], thresholds: Floats) -> list[FalseAlarms]:
     return [FalseAlarms(int(a), int(e)) for a, e in zip(alarms, exposure, strict=True)]
 
 
-def quiet_runs(scenario: Scenario, seeds: Sequence[int], *, workers: int = 2) -> Quiet:
+def quiet_runs(
+    scenario: Scenario, seeds: Sequence[int], *, training: int | None = None, workers: int = 2
+) -> Quiet:
     """Ordinary life of a scenario: its training history, then four watches of four weeks.
 
     Parameters
     ----------
     scenario : Scenario
-        Its history, from the start to its week, is the training window; four weeks where it has
-        no incident.
+        Its history, from the start to its week, is the training window.
     seeds : sequence of int
         One run each.
+    training : int, optional
+        Days of a training window of another length.
     """
-    training = training_days(scenario) if scenario.incidents else TRAINING_DAYS
+    training = training_days(scenario) if training is None else training
     ordinary = scenario.without_launches(days=training + WATCHES * WATCH_DAYS)
     spend = sample_hourly(ordinary, seeds, workers=workers)
     return Quiet(spend, int(ordinary.calendar.day_starts[training]))

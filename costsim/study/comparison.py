@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from costsim.detect import SeriesDetector, standard_detectors
+from costsim.detect import SeriesDetector, any_statistic, first_crossings, standard_detectors
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
 from costsim.simulation.calendar import HOUR_US
@@ -231,7 +231,8 @@ class IncidentWatch:
         calendar, week = scenario.calendar, scenario.focus
         start = int(calendar.day_starts[training_days(scenario)])
         onset_us = calendar.elapsed_us(incident.starts)
-        launch = scenario.features[incident.feature].launch
+        feature = scenario.features.get(incident.feature)  # an incident may be of all of them
+        launch = feature.launch if feature else None
         launch_us = onset_us if launch is None else calendar.elapsed_us(launch)
         if launch_us > onset_us:
             raise SettingError(
@@ -266,7 +267,11 @@ class IncidentWatch:
     def first(self, detector: SeriesDetector, spend: HourlySpend) -> NDArray[np.int64]:
         """Hour of the first alarm of each run, -1 for none."""
         values = spend.channel(detector.channel)[:, : self.end]
-        return detector.first_alarm(values, spend.hour_of_week[: self.end], start=self.start)
+        week = spend.hour_of_week[: self.end]
+        if values.ndim == 2:
+            return detector.first_alarm(values, week, start=self.start)
+        paths = any_statistic(detector, values, week, self.start)
+        return first_crossings(paths, detector.threshold)[:, 0]
 
     def rows(self, first: NDArray[np.int64], spend: HourlySpend, lag_hours: int) -> pd.DataFrame:
         """A row a run, from the hours of the first alarms."""

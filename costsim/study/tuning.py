@@ -13,8 +13,8 @@ from costsim.detect.presets import seasonal_cusum, seasonal_ewma, seasonal_z_sco
 from costsim.detect.suite import Suite
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
-from costsim.simulation.loading import load_scenario
-from costsim.study.calibration import WATCH_DAYS, WATCHES, checked_rate, quiet_runs
+from costsim.simulation.loading import load_scenario, scenario_names
+from costsim.study.calibration import TRAINING_DAYS, WATCH_DAYS, WATCHES, checked_rate, quiet_runs
 from costsim.study.comparison import IncidentWatch, study_seeds
 from costsim.study.joint import Paths, counted, set_together, together
 
@@ -128,8 +128,10 @@ def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector
         seasonal_cusum(),
         seasonal_z_score(),
         seasonal_ewma(),
-        Detector(HourOfWeek(), CUSUM(k=1.0), name="feature CUSUM", channel="top_feature"),
-        Detector(HourOfWeek(), Shewhart(), name="feature z-score", channel="top_feature"),
+        Detector(HourOfWeek(), CUSUM(k=1.0), name="feature CUSUM", channel="feature"),
+        Detector(HourOfWeek(), Shewhart(), name="feature z-score", channel="feature"),
+        Detector(HourOfWeek(), CUSUM(k=1.0), name="unit cost CUSUM", channel="unit_cost"),
+        Detector(HourOfWeek(), Shewhart(), name="top feature z-score", channel="top_feature"),
         user,
     )
 
@@ -192,8 +194,15 @@ def tune(
     checked_rate(false_alarms_per_month, months)
     daily = wanted.monthly_budget_usd / 30
     members = suite_members(daily) if detectors is None else tuple(detectors)
+    # a scenario of one's own records has no week that it is about
+    training = None if wanted.incidents or _history(wanted) >= 14 else TRAINING_DAYS
     quiet, fresh = (
-        quiet_runs(wanted, study_seeds(seed, purpose, calibration_runs), workers=workers)
+        quiet_runs(
+            wanted,
+            study_seeds(seed, purpose, calibration_runs),
+            training=training,
+            workers=workers,
+        )
         for purpose in (1, 2)
     )
     paths = [Paths.of(detector, quiet) for detector in members]
@@ -260,6 +269,56 @@ def tune_records(records: Records, *, level: str = "product", **options: Any) ->
     if guessed:
         warnings.append(f"assumed, not learnt from the records: {', '.join(guessed)}")
     return Tuning(found.scenario, found.suite, found.curve, found.members, tuple(warnings))
+
+
+def tune_library(**options: Any) -> pd.DataFrame:
+    """Tune a suite for every incident of the library, each on its own ordinary life.
+
+    Parameters
+    ----------
+    **options
+        As of :func:`tune`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a scenario with an incident in its week: scenario, cause, false_alarms (a month, on
+        fresh runs), within_2h and within_4h (shares of the runs without an early alarm), missed,
+        early, median_h, median_usd and p90_usd (burned), first (the detector that is most often
+        the first). Scenarios whose incident begins before their week are left out.
+    """
+    import pandas as pd
+
+    table = []
+    for name in scenario_names():
+        scenario = load_scenario(name)
+        try:
+            IncidentWatch.of(scenario)
+        except SettingError:  # no incident, or none that lies in the week
+            continue
+        found = tune(scenario, **options)
+        row = found.chosen
+        first = found.members.sort_values(["first", "detector"], ascending=[False, True])
+        table.append(
+            {
+                "scenario": name,
+                "cause": next(iter(scenario.incidents.values())).cause,
+                "false_alarms": row["measured"],
+                "within_2h": row["caught_within_2h"],
+                "within_4h": row["caught_within_4h"],
+                "missed": row["missed"],
+                "early": row["early"],
+                "median_h": row["delay_median_h"],
+                "median_usd": row["burned_median_usd"],
+                "p90_usd": row["burned_p90_usd"],
+                "first": first["detector"].iloc[0],
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def _history(scenario: Scenario) -> int:
+    return (scenario.focus.start - scenario.start).days
 
 
 Judged = tuple[IncidentWatch, HourlySpend]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from costsim.detect import load_suite
+from costsim.detect.series_detector import CHANNELS
 from costsim.simulation import load_scenario, simulate
 
 
@@ -44,7 +45,7 @@ def test_tune_prints_its_curve_as_json(run):
     said = run("tune", "quiet", "--runs", "4", "--any-budget", "--json")
     told = json.loads(said.out)
     assert [row["wanted"] for row in told["curve"]] == [1.0, 2.0, 4.0]
-    assert {row["channel"] for row in told["detectors"]} == {"total", "top_user", "top_feature"}
+    assert {row["channel"] for row in told["detectors"]} == set(CHANNELS)
     assert told["file"] is None
 
 

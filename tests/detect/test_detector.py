@@ -18,6 +18,7 @@ from costsim.detect import (
     Shewhart,
     TrailingMean,
     UserShare,
+    any_statistic,
     first_crossings,
     presets,
     seasonal_cusum,
@@ -148,3 +149,17 @@ def test_wrong_arguments_say_what_got_and_allowed(call, words):
 def test_unknown_channel_is_an_unknown_name():
     with pytest.raises(UnknownNameError):
         FixedThreshold(channel="nobody")
+
+
+def test_a_channel_of_several_series_alarms_when_any_of_them_does():
+    rng = np.random.default_rng(0)
+    values = rng.gamma(4, 5, (3, 900, 2))
+    values[1, 850:, 1] += 200
+    week = np.arange(900) % 168
+    detector = Detector(HourOfWeek(), CUSUM(), channel="feature")
+    paths = any_statistic(detector, values, week, 500)
+    each = [detector.statistic(values[:, :, k], week, 500) for k in (0, 1)]
+    known = ~(np.isnan(each[0]) & np.isnan(each[1]))
+    assert np.isnan(paths[~known]).all()
+    assert (paths[known] == np.fmax(*each)[known]).all()
+    assert paths[1, 850:].max() > 10

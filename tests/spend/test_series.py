@@ -157,6 +157,29 @@ def test_channels_are_the_total_and_the_dearest_user_and_feature(rows, records):
     assert str(heard.total.index.tz) == "UTC"
 
 
+def test_each_feature_has_its_dollars_from_its_first_call_and_what_a_call_costs(surprise_run):
+    heard = spend.channels(surprise_run.records)
+    usd, cost = heard.each("feature"), heard.each("unit_cost")
+    assert set(usd) == set(cost) == set(surprise_run.scenario.features)
+    launched = usd["deep_analysis"]
+    first = launched.first_valid_index()
+    assert first == pd.Timestamp("2024-08-09T18:00Z")  # Friday, 14:00 in New York
+    assert launched[: first - pd.Timedelta("1h")].isna().all()
+    assert launched[first:].notna().all()
+    assert sum(series.sum() for series in usd.values()) == pytest.approx(heard.total.sum())
+    rows = surprise_run.records.between("2024-08-12T10:00", "2024-08-12T11:00").to_pandas(
+        ["feature_name", "total_cost_usd"]
+    )
+    mean = rows["total_cost_usd"].astype(float).groupby(rows["feature_name"]).mean()
+    hour = pd.Timestamp("2024-08-12T14:00Z")
+    for name, series in cost.items():
+        calls = (rows["feature_name"] == name).sum()
+        known = series[hour] == series[hour]
+        assert known == (calls >= 20)
+        assert not known or series[hour] == pytest.approx(1000 * mean[name])
+    assert heard.each("total")[""] is heard.total
+
+
 def test_a_call_without_a_user_counts_but_is_nobody_s(rows):
     bare = Records.from_frame(rows.assign(user_id=None))
     heard = spend.channels(bare)
