@@ -16,9 +16,13 @@ from __future__ import annotations
 from costsim.detect import run_length
 from costsim.detect.alarms import Alarm, Alarms
 from costsim.detect.baselines import Baseline, HourOfWeek, IncludingWindow, TrailingMean
-from costsim.detect.charts import CUSUM, EWMA, Chart, Shewhart
+from costsim.detect.charts import CUSUM, EWMA, GLR, Chart, CusumBank, Shewhart
+from costsim.detect.count_cusum import CountCusum
+from costsim.detect.count_glr import CountGLR
 from costsim.detect.crossings import first_crossings
 from costsim.detect.detector import Detector
+from costsim.detect.dummies import AlwaysAlarm, NeverAlarm, RandomAlarm
+from costsim.detect.excess_dollars import ExcessDollars
 from costsim.detect.hours import hour_of_week
 from costsim.detect.monitor import Stream
 from costsim.detect.naive import NaiveZScore, blind_after, largest_z
@@ -30,28 +34,47 @@ from costsim.detect.presets import (
     seasonal_z_score,
     z_score,
 )
-from costsim.detect.rules import FixedThreshold, UserShare
+from costsim.detect.rules import (
+    FeedSilence,
+    FixedThreshold,
+    LiteLLMRule,
+    SustainedGrowth,
+    UserShare,
+    WeekOverWeek,
+)
 from costsim.detect.scan import Findings, scan, standard_detectors
 from costsim.detect.series_detector import SeriesDetector
 
 __all__ = [
     "CUSUM",
     "EWMA",
+    "GLR",
     "Alarm",
     "Alarms",
+    "AlwaysAlarm",
     "Baseline",
     "Chart",
+    "CountCusum",
+    "CountGLR",
+    "CusumBank",
     "Detector",
+    "ExcessDollars",
+    "FeedSilence",
     "Findings",
     "FixedThreshold",
     "HourOfWeek",
     "IncludingWindow",
+    "LiteLLMRule",
     "NaiveZScore",
+    "NeverAlarm",
+    "RandomAlarm",
     "SeriesDetector",
     "Shewhart",
     "Stream",
+    "SustainedGrowth",
     "TrailingMean",
     "UserShare",
+    "WeekOverWeek",
     "blind_after",
     "first_crossings",
     "hour_of_week",
