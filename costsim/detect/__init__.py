@@ -15,7 +15,17 @@ from __future__ import annotations
 
 from costsim.detect import run_length
 from costsim.detect.alarms import Alarm, Alarms
-from costsim.detect.baselines import Baseline, HourOfWeek, IncludingWindow, TrailingMean
+from costsim.detect.baselines import (
+    Baseline,
+    ExponentialSmoothing,
+    HourOfWeek,
+    IncludingWindow,
+    NegativeBinomialGLM,
+    Scatter,
+    SeasonalTrend,
+    SmoothedHourOfWeek,
+    TrailingMean,
+)
 from costsim.detect.charts import CUSUM, EWMA, GLR, Chart, CusumBank, Shewhart
 from costsim.detect.count_cusum import CountCusum
 from costsim.detect.count_glr import CountGLR
@@ -59,6 +69,7 @@ __all__ = [
     "CusumBank",
     "Detector",
     "ExcessDollars",
+    "ExponentialSmoothing",
     "FeedSilence",
     "Findings",
     "FixedThreshold",
@@ -66,10 +77,14 @@ __all__ = [
     "IncludingWindow",
     "LiteLLMRule",
     "NaiveZScore",
+    "NegativeBinomialGLM",
     "NeverAlarm",
     "RandomAlarm",
+    "Scatter",
+    "SeasonalTrend",
     "SeriesDetector",
     "Shewhart",
+    "SmoothedHourOfWeek",
     "Stream",
     "SustainedGrowth",
     "TrailingMean",
