@@ -44,8 +44,8 @@ class ExponentialSmoothing(RefittedBaseline):
     values. No trend: extrapolated for a day on log dollars, it runs away. Gaps are filled with
     the mean of their hour of the week first.
 
-    Cost: one fit of four weeks takes 10 to 20 ms, so a year of one series at one fit a day takes
-    about 5 s; series are fitted one after the other. For many series take `HourOfWeek`.
+    Cost: one fit of four weeks takes some 10 ms, so a year of one series at one fit a day takes
+    about 4 s; series are fitted one after the other. For many series take `HourOfWeek`.
 
     What fails: where hours hang together the level learns fast, and then an incident that lasts
     is the new level at the next fit, up to `refit_hours` after it began; a level that learns

@@ -45,8 +45,8 @@ class SeasonalTrend(RefittedBaseline):
     by a week, on the trend where it ended. Gaps are filled with the mean of their hour of the
     week first. Unlike `HourOfWeek` it follows a product that grows from week to week.
 
-    Cost: one decomposition of four weeks takes some 25 ms, so a year of one series at one a day
-    takes about 10 s; series are fitted one after the other. For many series take `HourOfWeek`.
+    Cost: one decomposition of four weeks takes some 40 ms, so a year of one series at one a day
+    takes about 14 s; series are fitted one after the other. For many series take `HourOfWeek`.
 
     What fails: the end of a trend is its least certain point, and an incident that lasts for
     days bends it up until it is ordinary; two or three weeks give a season that has learnt the

@@ -45,8 +45,9 @@ class SmoothedHourOfWeek(HourOfWeek):
 
         (n w + prior_weeks d) / (n + prior_weeks).
 
-    So a working day is judged from the third on instead of the third week on, and the weight of
-    d is 1/9 after eight weeks. What fails: where working days differ by nature (a batch job on
+    So something is expected of a working day from the third on instead of the third week on; with
+    the scatter's own needs, hours are judged from the second week on. The weight of d is 1/9
+    after eight weeks. What fails: where working days differ by nature (a batch job on
     Mondays) it is biased until there are some weeks, and by `prior_weeks`/(n + prior_weeks) of
     the difference for good; a holiday is a working day to it. Costs about twice `HourOfWeek`.
 
