@@ -15,10 +15,24 @@ from __future__ import annotations
 
 from costsim.detect import run_length
 from costsim.detect.alarms import Alarm, Alarms
-from costsim.detect.baselines import Baseline, HourOfWeek, IncludingWindow, TrailingMean
-from costsim.detect.charts import CUSUM, EWMA, Chart, Shewhart
+from costsim.detect.baselines import (
+    Baseline,
+    ExponentialSmoothing,
+    HourOfWeek,
+    IncludingWindow,
+    NegativeBinomialGLM,
+    Scatter,
+    SeasonalTrend,
+    SmoothedHourOfWeek,
+    TrailingMean,
+)
+from costsim.detect.charts import CUSUM, EWMA, GLR, Chart, CusumBank, Shewhart
+from costsim.detect.count_cusum import CountCusum
+from costsim.detect.count_glr import CountGLR
 from costsim.detect.crossings import first_crossings
 from costsim.detect.detector import Detector
+from costsim.detect.dummies import AlwaysAlarm, NeverAlarm, RandomAlarm
+from costsim.detect.excess_dollars import ExcessDollars
 from costsim.detect.hours import hour_of_week
 from costsim.detect.incidents import Incident, Incidents, group_incidents
 from costsim.detect.monitor import Stream
@@ -32,7 +46,14 @@ from costsim.detect.presets import (
     z_score,
 )
 from costsim.detect.real_series import read_series
-from costsim.detect.rules import FixedThreshold, UserShare
+from costsim.detect.rules import (
+    FeedSilence,
+    FixedThreshold,
+    LiteLLMRule,
+    SustainedGrowth,
+    UserShare,
+    WeekOverWeek,
+)
 from costsim.detect.scan import Findings, scan, scan_series, standard_detectors
 from costsim.detect.series_detector import SeriesDetector, any_statistic
 from costsim.detect.suite import Suite, load_suite, parse_suite, suite_names
@@ -40,24 +61,41 @@ from costsim.detect.suite import Suite, load_suite, parse_suite, suite_names
 __all__ = [
     "CUSUM",
     "EWMA",
+    "GLR",
     "Alarm",
     "Alarms",
+    "AlwaysAlarm",
     "Baseline",
     "Chart",
+    "CountCusum",
+    "CountGLR",
+    "CusumBank",
     "Detector",
+    "ExcessDollars",
+    "ExponentialSmoothing",
+    "FeedSilence",
     "Findings",
     "FixedThreshold",
     "HourOfWeek",
     "Incident",
     "Incidents",
     "IncludingWindow",
+    "LiteLLMRule",
     "NaiveZScore",
+    "NegativeBinomialGLM",
+    "NeverAlarm",
+    "RandomAlarm",
+    "Scatter",
+    "SeasonalTrend",
     "SeriesDetector",
     "Shewhart",
+    "SmoothedHourOfWeek",
     "Stream",
     "Suite",
+    "SustainedGrowth",
     "TrailingMean",
     "UserShare",
+    "WeekOverWeek",
     "any_statistic",
     "blind_after",
     "first_crossings",

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from costsim.detect.baselines import Baseline, BaselineState
+from costsim.detect.baselines.base import checked_baseline
 from costsim.detect.charts import Chart, ChartState
 from costsim.detect.hours import FloatArray, checked_hours, checked_start, time_rows
 from costsim.detect.series_detector import SeriesDetectorBase, checked_channel
@@ -58,11 +59,7 @@ class Detector(SeriesDetectorBase):
     channel: str = "total"
 
     def __post_init__(self) -> None:
-        # A protocol is known by its methods, and a chart has all of a baseline's.
-        if not isinstance(self.baseline, Baseline) or hasattr(self.baseline, "path"):
-            raise SettingError(
-                f"baseline must be a Baseline such as HourOfWeek(); got {self.baseline!r}"
-            )
+        checked_baseline(self.baseline)
         if not isinstance(self.chart, Chart):
             raise SettingError(f"chart must be a Chart such as CUSUM(); got {self.chart!r}")
         checked_channel(self.channel)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from costsim.detect import CUSUM, EWMA, Shewhart, first_crossings
+from costsim.detect import CUSUM, EWMA, GLR, CusumBank, Shewhart, first_crossings
 from costsim.detect.run_length import cusum_arl, cusum_threshold, ewma_arl, shewhart_arl
 from costsim.errors import SettingError
 
@@ -82,6 +82,9 @@ def test_one_path_serves_every_threshold_of_a_head_start(share, clip):
         EWMA(lam=0.1),
         EWMA(lam=1.0),
         Shewhart(),
+        CusumBank(),
+        GLR(window=7),
+        GLR(window=1000),
     ],
 )
 def test_many_series_at_once_are_each_as_one_by_one(chart):
@@ -125,6 +128,63 @@ def test_clip_takes_more_than_one_wild_bin_to_alarm():
     assert CUSUM(k=1.0, h=5.0, clip=6.0).path(wild).max() == 5.0
 
 
+def test_glr_is_the_largest_of_all_window_lengths():
+    z = np.random.default_rng(13).standard_normal((90, 2)) + 0.2
+    path = GLR(window=12).path(z)
+    for t in range(90):
+        for i in range(2):
+            lengths = range(1, min(12, t + 1) + 1)
+            sums = [z[t + 1 - n : t + 1, i].sum() / math.sqrt(n) for n in lengths]
+            assert path[t, i] == pytest.approx(max(sums), rel=1e-9)
+    np.testing.assert_array_equal(GLR(window=1).path(z), z)
+
+
+def test_glr_of_a_clean_shift_grows_with_the_root_of_its_age():
+    z = np.concatenate([np.zeros(20), np.full(30, 1.5)])[:, None]
+    path = GLR(window=48).path(z)[:, 0]
+    np.testing.assert_allclose(path[20:], 1.5 * np.sqrt(np.arange(1, 31)))
+
+
+def test_glr_alarms_about_once_in_720_normal_bins_at_its_stated_limit():
+    z = np.random.default_rng(14).standard_normal((2000, 1000))
+    first = first_crossings(GLR(window=48).path(z).T, 3.37)[:, 0]
+    exposure = np.where(first < 0, 2000, first + 1).sum()
+    assert exposure / (first >= 0).sum() == pytest.approx(720, rel=0.12)
+
+
+def test_each_sum_of_a_bank_has_an_equal_share_of_its_false_alarms():
+    bank = CusumBank(ks=(0.25, 1.0, 2.0), arl0=720.0)
+    for k, weight in zip(bank.ks, bank.weights, strict=True):
+        assert cusum_arl(k, weight, 0.0) == pytest.approx(3 * 720.0, rel=1e-6)
+
+
+def test_a_bank_is_the_largest_of_its_sums():
+    bank = CusumBank(ks=(0.5, 1.5), arl0=100.0)
+    z = np.random.default_rng(15).standard_normal((200, 3)) + 0.4
+    parts = [CUSUM(k=k).path(z) / w for k, w in zip(bank.ks, bank.weights, strict=True)]
+    np.testing.assert_array_equal(bank.path(z), np.maximum(*parts))
+    assert CusumBank(ks=(0.5,), arl0=300.0).weights == (cusum_threshold(300.0, 0.5),)
+
+
+def test_a_bank_meets_its_run_length_from_the_safe_side():
+    """Above the length it is made for, and below that of one share alone."""
+    bank = CusumBank(arl0=100.0)
+    z = np.random.default_rng(16).standard_normal((1200, 4000))
+    first = first_crossings(bank.path(z).T, bank.threshold)[:, 0]
+    length = np.where(first < 0, 1200, first + 1).sum() / (first >= 0).sum()
+    assert 100.0 < length < 150.0
+
+
+def test_a_bank_is_never_far_behind_the_best_of_its_sums():
+    rng = np.random.default_rng(17)
+    bank = CusumBank(arl0=720.0)
+    for shift in (0.5, 1.0, 2.0, 4.0):
+        z = rng.standard_normal((400, 2000)) + shift
+        mean = run_lengths(bank, z).mean()
+        alone = [cusum_arl(k, cusum_threshold(720.0, k), shift) for k in bank.ks]
+        assert mean < 1.35 * min(alone)
+
+
 def test_with_threshold_changes_the_threshold_alone():
     chart = CUSUM(k=1.5, h=5.0, head_start_share=0.4, clip=8.0)
     other = chart.with_threshold(10.0)
@@ -132,6 +192,9 @@ def test_with_threshold_changes_the_threshold_alone():
     assert (chart.head_start, other.head_start) == (2.0, 4.0)
     assert EWMA(lam=0.3, c=3.0).with_threshold(2.0) == EWMA(lam=0.3, c=2.0)
     assert Shewhart(3.0).with_threshold(4.0) == Shewhart(4.0)
+    assert GLR(window=9).with_threshold(4.5) == GLR(limit=4.5, window=9)
+    bank = CusumBank(ks=(0.5, 1.0), arl0=300.0)
+    assert bank.with_threshold(2.0).weights == bank.weights
 
 
 @pytest.mark.parametrize(
@@ -145,6 +208,13 @@ def test_with_threshold_changes_the_threshold_alone():
         (lambda: CUSUM(k=1.0, clip=1.0), "clip must be above k = 1 or None; got 1.0"),
         (lambda: EWMA(lam=0.0), "lam must be above 0 and at most 1; got 0.0"),
         (lambda: EWMA(c=-1.0), "c must be above 0; got -1.0"),
+        (lambda: CusumBank(ks=()), "ks must be numbers of at least 0, none twice"),
+        (lambda: CusumBank(ks=(1.0, 1.0)), "ks must be numbers of at least 0, none twice"),
+        (lambda: CusumBank(ks=(-1.0,)), "ks must be numbers of at least 0, none twice"),
+        (lambda: CusumBank(limit=0.0), "limit must be above 0; got 0.0"),
+        (lambda: CusumBank(arl0=1.0), "arl0 must be above 1 and finite; got 1.0"),
+        (lambda: GLR(limit=0.0), "limit must be above 0; got 0.0"),
+        (lambda: GLR(window=0), "window must be at least 1; got 0"),
     ],
 )
 def test_wrong_settings_say_what_got_and_allowed(make, words):

@@ -100,7 +100,7 @@ GOOD = {"kind": "Detector", "baseline": {"kind": "HourOfWeek"}, "chart": CHART}
         ({}, "suite: a suite must have at least one detector; got none"),
         ({"detector": []}, r"suite: detector is no key of a suite; allowed: \['name'"),
         ({"detectors": 3}, "detectors must be tables"),
-        ({"detectors": [{}]}, r"detectors\[0\].kind must be one of \['Detector'.*got None"),
+        ({"detectors": [{}]}, r"detectors\[0\].kind must be one of .*'Detector'.*got None"),
         ({"detectors": [{"kind": "Suite"}]}, "kind must be one of .*got 'Suite'"),
         ({"detectors": [GOOD, GOOD]}, "name each detector once; got 'HourOfWeek \\+ CUSUM' twice"),
         ({"detectors": [GOOD | {"chart": CHART | {"h": -1}}]}, r"\.chart: h must be above 0"),

@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from costsim.detect.baselines.base import Baseline, BaselineState, Reading
+from costsim.detect.baselines.exponential_smoothing import ExponentialSmoothing
 from costsim.detect.baselines.hour_of_week import HourOfWeek
+from costsim.detect.baselines.negative_binomial import NegativeBinomialGLM
+from costsim.detect.baselines.scatter import Scatter
+from costsim.detect.baselines.seasonal_trend import SeasonalTrend
+from costsim.detect.baselines.smoothed_hour_of_week import SmoothedHourOfWeek
 from costsim.detect.baselines.trailing import TrailingMean
 from costsim.detect.baselines.window import IncludingWindow
 
-__all__ = ["Baseline", "BaselineState", "HourOfWeek", "IncludingWindow", "Reading", "TrailingMean"]
+__all__ = [
+    "Baseline",
+    "BaselineState",
+    "ExponentialSmoothing",
+    "HourOfWeek",
+    "IncludingWindow",
+    "NegativeBinomialGLM",
+    "Reading",
+    "Scatter",
+    "SeasonalTrend",
+    "SmoothedHourOfWeek",
+    "TrailingMean",
+]

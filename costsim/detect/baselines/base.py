@@ -58,3 +58,17 @@ def at_least(what: str, got: float, least: float) -> None:
     """
     if not got >= least:
         raise SettingError(f"{what} must be at least {least}; got {got!r}")
+
+
+def checked_baseline(baseline: object) -> None:
+    """Check that a detector was given a baseline.
+
+    Raises
+    ------
+    SettingError
+        It was given something else, such as a chart.
+    """
+    # A protocol is known by its methods, and charts and detectors have all of a baseline's.
+    other = hasattr(baseline, "path") or hasattr(baseline, "statistic")
+    if other or not isinstance(baseline, Baseline):
+        raise SettingError(f"baseline must be a Baseline such as HourOfWeek(); got {baseline!r}")

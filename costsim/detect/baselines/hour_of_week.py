@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
 from costsim.detect.baselines.base import Reading, at_least
+from costsim.detect.baselines.scatter import RobustScatter, Scatter, known_median
 from costsim.detect.hours import HOURS_IN_WEEK, FloatArray
-
-# The median of |x| of normal data is sigma / 1.4826.
-_NORMAL = 1.4826
 
 
 @dataclass(frozen=True)
@@ -95,72 +92,58 @@ class HourOfWeek:
         at_least("min_scale", self.min_scale, 1e-9)
         at_least("winsor", self.winsor, 1e-9)
 
-    def begin(self, n_series: int) -> _HourOfWeekState:
+    def begin(self, n_series: int) -> HourOfWeekState:
         """Start with no history."""
-        return _HourOfWeekState(self, n_series)
+        return HourOfWeekState(self, n_series)
+
+    @property
+    def scatter(self) -> Scatter:
+        """How the scatter is taken."""
+        return Scatter(
+            self.scale_hours, self.min_scale_hours, self.guard_hours, floor=self.min_scale
+        )
 
     def describe(self) -> str:
         """Say in words what is expected."""
         return f"the median of the same hour of the last {self.weeks} weeks, on log dollars"
 
 
-class _HourOfWeekState:
+class HourOfWeekState:
+    """An `HourOfWeek` at work."""
+
     def __init__(self, settings: HourOfWeek, n_series: int) -> None:
         self._settings = settings
         self._every = np.arange(n_series)
         self._past = np.full((HOURS_IN_WEEK, n_series, settings.weeks), np.nan)
         self._seen = np.zeros((HOURS_IN_WEEK, n_series), dtype=np.int64)
-        self._guarded: deque[FloatArray] = deque()
-        self._residuals = np.full((n_series, settings.scale_hours), np.nan)
-        self._stored = 0
-        self._scatter = np.full(n_series, np.nan)
+        self._scatter = RobustScatter(settings.scatter, n_series)
         self._bins = 0
 
     def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
+        """Judge the next bin of each series, then learn from it."""
         settings = self._settings
         if self._bins % settings.refit_hours == 0:
-            self._refit()
+            self._scatter.refit()
         self._bins += 1
         level = np.log(np.maximum(dollars, 0.0) + settings.offset_usd)
         place = self._place(hour_of_week)
         residual = level - place
-        z = residual / self._scatter
+        z = residual / self._scatter.value
         expected = np.maximum(np.exp(place) - settings.offset_usd, 0.0)
         self._remember(level, place, hour_of_week)
-        self._guarded.append(residual)
-        if len(self._guarded) > settings.guard_hours:
-            self._residuals[:, self._stored % settings.scale_hours] = self._guarded.popleft()
-            self._stored += 1
+        self._scatter.add(residual)
         return Reading(expected, z)
 
     def _place(self, hour: int) -> FloatArray:
         count = np.minimum(self._seen[hour], self._settings.weeks)
-        middle = _median(self._past[hour], count, self._every)
+        middle = known_median(self._past[hour], count, self._every)
         return np.where(count >= self._settings.min_weeks, middle, np.nan)
 
     def _remember(self, level: FloatArray, place: FloatArray, hour: int) -> None:
         # fmin and fmax pass over the NaN bounds of bins without a baseline.
-        reach = self._settings.winsor * self._scatter
+        reach = self._settings.winsor * self._scatter.value
         kept = np.fmin(np.fmax(level, place - reach), place + reach)
         known = np.flatnonzero(~np.isnan(level))
         slot = self._seen[hour, known] % self._settings.weeks
         self._past[hour, known, slot] = kept[known]
         self._seen[hour, known] += 1
-
-    def _refit(self) -> None:
-        settings = self._settings
-        filled = self._residuals[:, : min(self._stored, settings.scale_hours)]
-        if filled.shape[1] < settings.min_scale_hours:
-            return
-        distance = np.abs(filled)
-        count = np.count_nonzero(~np.isnan(distance), axis=1)
-        scatter = np.maximum(_NORMAL * _median(distance, count, self._every), settings.min_scale)
-        self._scatter = np.where(count >= settings.min_scale_hours, scatter, np.nan)
-
-
-def _median(values: FloatArray, count: np.ndarray, every: np.ndarray) -> FloatArray:
-    """Median along the last axis of the `count` known values; sorting puts NaN last."""
-    ordered = np.sort(values, axis=1)
-    upper = np.minimum(count // 2, values.shape[1] - 1)
-    lower = np.maximum((count - 1) // 2, 0)
-    return np.asarray(0.5 * (ordered[every, lower] + ordered[every, upper]))

@@ -1,0 +1,95 @@
+"""How far ordinary hours stray from what was expected of them: robust, guarded, refitted."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from costsim.detect.baselines.base import at_least
+from costsim.detect.hours import FloatArray
+
+# The median of |x| of normal data is sigma / 1.4826.
+_NORMAL = 1.4826
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Settings of the scatter: 1.4826 times the median absolute past residual.
+
+    Parameters
+    ----------
+    hours : int
+        Past residuals that it is taken from, at least 24 and `min_hours`.
+    min_hours : int
+        Known residuals needed before anything is judged, at least 2.
+    guard_hours : int
+        Newest residuals left out, at least 0, so that an incident does not at once widen the
+        scatter it is judged by.
+    floor : float
+        Least scatter, above 0, in units of the residuals: a constant has none.
+
+    Raises
+    ------
+    SettingError
+        A setting is outside its bounds.
+
+    Examples
+    --------
+    >>> state = RobustScatter(Scatter(min_hours=3, guard_hours=0, floor=0.05), n_series=1)
+    >>> for residual in (-0.2, 0.1, 0.3):
+    ...     state.add(np.array([residual]))
+    >>> state.refit()
+    >>> round(float(state.value[0]), 3)
+    0.297
+    """
+
+    hours: int = 672
+    min_hours: int = 48
+    guard_hours: int = 24
+    floor: float = 0.05
+
+    def __post_init__(self) -> None:
+        at_least("min_hours", self.min_hours, 2)
+        at_least("hours", self.hours, max(24, self.min_hours))
+        at_least("guard_hours", self.guard_hours, 0)
+        at_least("floor", self.floor, 1e-9)
+
+
+class RobustScatter:
+    """A `Scatter` at work; `value` is that of the last refit, NaN where there is none yet."""
+
+    def __init__(self, settings: Scatter, n_series: int) -> None:
+        self._settings = settings
+        self._guarded: deque[FloatArray] = deque()
+        self._residuals = np.full((n_series, settings.hours), np.nan)
+        self._stored = 0
+        self._every = np.arange(n_series)
+        self.value = np.full(n_series, np.nan)
+
+    def add(self, residual: FloatArray) -> None:
+        """Take in the residuals of the newest bin."""
+        self._guarded.append(residual)
+        if len(self._guarded) > self._settings.guard_hours:
+            self._residuals[:, self._stored % self._settings.hours] = self._guarded.popleft()
+            self._stored += 1
+
+    def refit(self) -> None:
+        """Take the scatter anew."""
+        settings = self._settings
+        filled = self._residuals[:, : min(self._stored, settings.hours)]
+        if filled.shape[1] < settings.min_hours:
+            return
+        distance = np.abs(filled)
+        count = np.count_nonzero(~np.isnan(distance), axis=1)
+        scatter = np.maximum(_NORMAL * known_median(distance, count, self._every), settings.floor)
+        self.value = np.where(count >= settings.min_hours, scatter, np.nan)
+
+
+def known_median(values: FloatArray, count: np.ndarray, every: np.ndarray) -> FloatArray:
+    """Median along the last axis of the `count` known values; sorting puts NaN last."""
+    ordered = np.sort(values, axis=1)
+    upper = np.minimum(count // 2, values.shape[1] - 1)
+    lower = np.maximum((count - 1) // 2, 0)
+    return np.asarray(0.5 * (ordered[every, lower] + ordered[every, upper]))

@@ -1,0 +1,57 @@
+"""An hour of the dearest feature over a fixed number of dollars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from costsim.detect.charts.base import positive
+from costsim.detect.rules.base import Rule
+from costsim.detect.series_detector import checked_channel
+
+
+@dataclass(frozen=True)
+class FixedThreshold(Rule):
+    """Alarm when an hour costs more than a fixed number of dollars.
+
+    Parameters
+    ----------
+    usd_per_hour : float
+        Dollars, above 0.
+    name : str
+        How tables and alarms call it.
+    channel : {"total", "top_user", "top_feature"}
+        Whose dollars: all, the hour's dearest user's, or feature's. By default the feature's: a
+        new feature has no baseline, but dollars it has from its first hour.
+
+    Raises
+    ------
+    SettingError
+        A setting is outside its bounds.
+
+    Examples
+    --------
+    >>> rule = FixedThreshold(usd_per_hour=20.0)
+    >>> rule.first_alarm([3.0, 19.0, 27.0], hour_of_week=[0, 1, 2]).tolist()
+    [2]
+    """
+
+    usd_per_hour: float = 20.0
+    name: str = "fixed threshold"
+    channel: str = "top_feature"
+
+    def __post_init__(self) -> None:
+        positive("usd_per_hour", self.usd_per_hour)
+        checked_channel(self.channel)
+
+    @property
+    def threshold(self) -> float:
+        """Dollars an hour."""
+        return self.usd_per_hour
+
+    def with_threshold(self, threshold: float) -> FixedThreshold:
+        """Give the same rule with another amount."""
+        return replace(self, usd_per_hour=threshold)
+
+    def describe(self) -> str:
+        """Say in one line of words what it does."""
+        return f"{self.name} on {self.channel}: alarms above ${self.usd_per_hour:,.2f} in an hour"

@@ -1,0 +1,139 @@
+"""LiteLLM's rule: today against the mean of the last seven days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from costsim.detect.baselines.base import at_least
+from costsim.detect.charts.base import positive
+from costsim.detect.hours import FloatArray
+from costsim.detect.series_detector import checked_channel
+from costsim.detect.stepped import Judged, SteppedDetector
+
+# The mean of a series without any spend: the ratio stays a number.
+_CENT = 0.01
+
+
+@dataclass(frozen=True)
+class LiteLLMRule(SteppedDetector):
+    """Alarm when today has cost more than `ratio` times the mean day of the last seven.
+
+    Parameters
+    ----------
+    ratio : float
+        Today so far over the mean day, above 0.
+    least_usd : float
+        Days below so many dollars never alarm (statistic 0), above 0.
+    days : int
+        Days before today that the mean is taken of, at least 1.
+    name : str
+        How tables and alarms call it.
+    channel : {"total", "top_user", "top_feature"}
+        Which series it reads; the hour's dearest user by default.
+
+    Raises
+    ------
+    SettingError
+        A setting is outside its bounds.
+
+    Notes
+    -----
+    Days are local days, midnight to midnight. Today is what has been seen of it up to the judged
+    hour, where a rule that runs once a day on finished days speaks up to a day later. The mean
+    is over those of the last `days` days of which at least one hour is known, the first day
+    counting as it is even if the series begins at noon; nothing is judged before the first
+    midnight. Unknown hours count as no dollars.
+
+    On `top_user` the series is that of whoever is dearest in each hour, and the mean is the mean
+    of that channel, not of the one user who is dearest now: a rule kept for each user, as in a
+    gateway, is stricter with small users. Run it on one user's own series to have that.
+
+    What fails: by the afternoon most of a bad day is spent before three ordinary days are used
+    up; weekends lower the mean; each day of an incident raises it.
+
+    References
+    ----------
+    LiteLLM's alerts on spend, https://docs.litellm.ai/docs/proxy/alerts/performance
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> usd = np.ones(8 * 24)                     # $24 a day
+    >>> usd[-24:] = 10.0                          # the eighth: $72 are passed in its 8th hour
+    >>> LiteLLMRule().first_alarm(usd, np.arange(8 * 24) % 168).tolist()
+    [175]
+    """
+
+    ratio: float = 3.0
+    least_usd: float = 10.0
+    days: int = 7
+    name: str = "LiteLLM rule"
+    channel: str = "top_user"
+
+    def __post_init__(self) -> None:
+        positive("ratio", self.ratio)
+        positive("least_usd", self.least_usd)
+        at_least("days", self.days, 1)
+        checked_channel(self.channel)
+
+    @property
+    def threshold(self) -> float:
+        """The ratio."""
+        return self.ratio
+
+    def with_threshold(self, threshold: float) -> LiteLLMRule:
+        """Give the same rule with another ratio."""
+        return replace(self, ratio=threshold)
+
+    def describe(self) -> str:
+        """Say in one line of words what it does."""
+        return (
+            f"{self.name} on {self.channel}: alarms when today is above {self.ratio:g} times the "
+            f"mean of the last {self.days} days, from ${self.least_usd:,.2f} a day"
+        )
+
+    def begin(self, n_series: int) -> _DayState:
+        """Start with no history."""
+        return _DayState(self, n_series)
+
+
+class _DayState:
+    def __init__(self, rule: LiteLLMRule, n_series: int) -> None:
+        self._least = rule.least_usd
+        self._days = np.full((rule.days, n_series), np.nan)
+        self._today = np.full(n_series, np.nan)
+        self._day = -1
+        self._turns = 0
+
+    def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
+        day = hour_of_week // 24
+        if day != self._day:
+            self._turn(day)
+        unknown = np.isnan(values)
+        seen = np.where(np.isnan(self._today), 0.0, self._today) + np.where(unknown, 0.0, values)
+        self._today = np.where(unknown & np.isnan(self._today), np.nan, seen)
+        mean = self._mean()
+        ratio = self._today / np.maximum(mean, _CENT)
+        enough = (self._today >= self._least) | np.isnan(ratio)
+        return mean / 24.0, np.where(enough, ratio, 0.0)
+
+    def _turn(self, day: int) -> None:
+        if self._day >= 0:
+            self._days[self._turns % len(self._days)] = self._today
+            self._turns += 1
+        self._today = np.full_like(self._today, np.nan)
+        self._day = day
+
+    def _mean(self) -> FloatArray:
+        total = np.zeros_like(self._today)
+        count = np.zeros_like(self._today)
+        for row in self._days:
+            known = ~np.isnan(row)
+            total += np.where(known, row, 0.0)
+            count += known
+        return np.where(count > 0, total / np.maximum(count, 1.0), np.nan)
+
+    def restart(self) -> None:
+        """Today stands as it is: there is nothing to forget."""

@@ -1,0 +1,124 @@
+"""Growth from week to week that does not go away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from costsim.detect.baselines.base import at_least
+from costsim.detect.baselines.moments import RollingMoments
+from costsim.detect.charts.base import positive
+from costsim.detect.hours import HOURS_IN_WEEK, FloatArray
+from costsim.detect.series_detector import checked_channel
+from costsim.detect.stepped import Judged, SteppedDetector
+
+
+@dataclass(frozen=True)
+class SustainedGrowth(SteppedDetector):
+    """Alarm when seven days cost more than 1 + `growth` times the seven before, days on end.
+
+    Parameters
+    ----------
+    growth : float
+        Week-over-week growth, above 0; 0.25 is 25%.
+    days : int
+        The growth must have stood above it at every hour of so many days, at least 1.
+    least_usd : float
+        Weeks below so many dollars count as no growth, above 0; it also is the least that the
+        week before counts as.
+    name : str
+        How tables and alarms call it.
+    channel : {"total", "top_user", "top_feature"}
+        Which series it reads. For one feature, run it on that feature's own series.
+
+    Raises
+    ------
+    SettingError
+        A setting is outside its bounds.
+
+    Notes
+    -----
+    At each hour the dollars of the last 168 hours are divided by those of the 168 before, over
+    the hours that are known in both weeks; half of them must be. The statistic is the least
+    growth of the last 24 `days` hours, so it needs 14 days and `days` more of history, and a
+    single dear hour raises it only after `days` days, by that hour's share of a week.
+
+    What fails: it is slow by design, a trend of 10% a week with `growth` = 0.25 is never seen,
+    and after a step the growth is gone again a week later. A week of holidays makes the next
+    one look like growth.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> usd = np.full(4 * 168, 10.0)
+    >>> usd[504:] = 20.0                       # the fourth week costs twice as much
+    >>> rule = SustainedGrowth(growth=0.25, days=3)
+    >>> rule.first_alarm(usd, np.arange(4 * 168) % 168).tolist()   # 42 h to +25%, then 3 days
+    [617]
+    """
+
+    growth: float = 0.25
+    days: int = 3
+    least_usd: float = 20.0
+    name: str = "sustained growth"
+    channel: str = "top_feature"
+
+    def __post_init__(self) -> None:
+        positive("growth", self.growth)
+        at_least("days", self.days, 1)
+        positive("least_usd", self.least_usd)
+        checked_channel(self.channel)
+
+    @property
+    def threshold(self) -> float:
+        """The growth."""
+        return self.growth
+
+    def with_threshold(self, threshold: float) -> SustainedGrowth:
+        """Give the same rule with another growth."""
+        return replace(self, growth=threshold)
+
+    def describe(self) -> str:
+        """Say in one line of words what it does."""
+        return (
+            f"{self.name} on {self.channel}: alarms when seven days are more than "
+            f"{self.growth:.3g} above the seven before, {self.days} days on end"
+        )
+
+    def begin(self, n_series: int) -> _GrowthState:
+        """Start with no history."""
+        return _GrowthState(self, n_series)
+
+
+class _GrowthState:
+    def __init__(self, rule: SustainedGrowth, n_series: int) -> None:
+        self._least = rule.least_usd
+        self._week = np.full((HOURS_IN_WEEK, n_series), np.nan)
+        self._now = RollingMoments(HOURS_IN_WEEK, n_series)
+        self._before = RollingMoments(HOURS_IN_WEEK, n_series)
+        self._growths = np.full((24 * rule.days, n_series), np.nan)
+        self._bins = 0
+
+    def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
+        slot = self._bins % HOURS_IN_WEEK
+        before = self._week[slot].copy()
+        self._week[slot] = values
+        both = ~np.isnan(values) & ~np.isnan(before)
+        self._now.push(np.where(both, values, np.nan))
+        self._before.push(np.where(both, before, np.nan))
+        self._growths[self._bins % len(self._growths)] = self._growth()
+        self._bins += 1
+        return before, self._growths.min(axis=0)
+
+    def _growth(self) -> FloatArray:
+        # Means, not running sums: nothing is ever subtracted, so zeros stay zeros.
+        count, now, _ = self._now.read()
+        _, before, _ = self._before.read()
+        growth = now / np.maximum(before, self._least / HOURS_IN_WEEK) - 1.0
+        growth = np.where(now * HOURS_IN_WEEK >= self._least, growth, np.minimum(growth, 0.0))
+        full = (self._bins + 1 >= 2 * HOURS_IN_WEEK) & (count >= HOURS_IN_WEEK / 2)
+        return np.where(full, growth, np.nan)
+
+    def restart(self) -> None:
+        """Weeks stand as they are: there is nothing to forget."""

@@ -1,0 +1,67 @@
+"""Detectors written as one step of many series, which serves a batch and a stream alike."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from costsim.detect.hours import FloatArray, checked_hours, checked_start, time_rows
+from costsim.detect.series_detector import SeriesDetectorBase
+
+Judged = tuple[FloatArray, FloatArray]
+
+
+class SteppedState(Protocol):
+    """A detector at work on several series at once: it has seen the bins so far."""
+
+    def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
+        """Take in the next bin of each series: what was expected, and the statistic.
+
+        The statistic of a bin that is not monitored, or of a gap, is ignored.
+        """
+        ...
+
+    def restart(self) -> None:
+        """Begin again after an alarm; what has been learnt stays."""
+        ...
+
+
+class SteppedDetector(SeriesDetectorBase):
+    """A detector that is one step function; batch and stream cannot differ, nor look ahead."""
+
+    @abstractmethod
+    def begin(self, n_series: int) -> SteppedState:
+        """Start with no history."""
+
+    def statistic(self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0) -> FloatArray:
+        """Threshold-free statistic of each bin; see `SeriesDetector`."""
+        rows = time_rows(values)
+        hours = checked_hours(hour_of_week, len(rows)).tolist()
+        first = checked_start(start, len(rows))
+        state = self.begin(rows.shape[1])
+        result = np.full_like(rows, np.nan)
+        for i, (row, hour, out) in enumerate(zip(rows, hours, result, strict=True)):
+            statistic = state.step(row, hour, i >= first)[1]
+            if i >= first:
+                out[:] = np.where(np.isnan(row), np.nan, statistic)
+        return result.T if np.ndim(values) == 2 else result[:, 0]
+
+    def run(self) -> _SteppedRun:
+        """Start on one series."""
+        return _SteppedRun(self.begin(1))
+
+
+class _SteppedRun:
+    def __init__(self, state: SteppedState) -> None:
+        self._state = state
+
+    def step(self, dollars: float, hour_of_week: int, monitored: bool) -> tuple[float, float]:
+        expected, statistic = self._state.step(np.array([dollars]), hour_of_week, monitored)
+        unknown = not monitored or np.isnan(dollars)
+        return float(expected[0]), float("nan") if unknown else float(statistic[0])
+
+    def restart(self) -> None:
+        self._state.restart()
