@@ -149,6 +149,29 @@ def test_constants_are_never_unusual(make, level):
 
 
 @pytest.mark.parametrize("make", REFITTED)
+@pytest.mark.parametrize("level", [0.0, 1.0, 1e5])
+def test_breaks_and_absurd_values_break_nothing(make, level):
+    """What is expected stays near what was seen, even without winsor."""
+    values = np.full(600, level)
+    values[[50, 200]] = 1e7
+    values[330:] = 0.0
+    expected, z = read(make(refit_hours=48, winsor=math.inf), values)
+    assert np.isfinite(expected[336:]).all()
+    assert expected[336:].max() <= 2.0001e7
+    assert np.isfinite(z[480:]).all()
+
+
+@pytest.mark.parametrize("make", REFITTED)
+def test_a_fit_knows_nothing_of_what_comes_after(make, weekly):
+    state, other = make(refit_hours=24).begin(1), make(refit_hours=24).begin(1)
+    for t, value in enumerate(weekly[:480]):
+        later = 9_000.0 if t >= 450 else value
+        one = state.step(np.array([value]), int(HOURS[t]))
+        two = other.step(np.array([later]), int(HOURS[t]))
+        assert t >= 456 or one.expected_usd.tobytes() == two.expected_usd.tobytes()
+
+
+@pytest.mark.parametrize("make", REFITTED)
 def test_a_wild_day_is_remembered_as_a_moderate_one(make):
     rng = np.random.default_rng(3)
     values = np.round(50 * rng.lognormal(0, 0.1, 4 * 168))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costsim.detect.baselines.refitted import RefittedBaseline, is_flat, without_gaps
+from costsim.detect.baselines.refitted import RefittedBaseline, is_flat, within_reach, without_gaps
 from costsim.detect.hours import HOURS_IN_WEEK, FloatArray, IntArray
 
 
@@ -41,8 +41,9 @@ class ExponentialSmoothing(RefittedBaseline):
     -----
     Level and season are both weighted means of the past, the newest weighing most, with weights
     by maximum likelihood on past bins only; season and level begin at statsmodels' heuristic
-    values. No trend: extrapolated for a day on log dollars, it runs away. Gaps are filled with
-    the mean of their hour of the week first.
+    values. No trend: extrapolated for a day on log dollars, it runs away; and what is
+    expected is held between half the least and twice the most dollars that were seen. Gaps are
+    filled with the mean of their hour of the week first.
 
     Cost: one fit of four weeks takes some 10 ms, so a year of one series at one fit a day takes
     about 4 s; series are fitted one after the other. For many series take `HourOfWeek`.
@@ -94,4 +95,4 @@ class ExponentialSmoothing(RefittedBaseline):
             warnings.simplefilter("ignore")
             fitted = model.fit(disp=False, maxiter=50)
         place = np.asarray(fitted.forecast(len(ahead)), dtype=np.float64)
-        return np.where(np.isfinite(place), place, filled.mean()), scale
+        return within_reach(np.where(np.isfinite(place), place, filled.mean()), filled), scale

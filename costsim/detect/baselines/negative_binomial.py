@@ -47,6 +47,8 @@ class NegativeBinomialGLM(RefittedBaseline):
     by moments from a Poisson fit, then one fit with it (statsmodels GLM). z is the distance from
     the mean over the root of that variance, so that a few calls at night are no surprise while
     the same share at noon is one. Coefficients serve all hours: two weeks suffice for 30 of them.
+    Nothing beyond the least and the largest count seen is expected; where one count outweighs
+    all others so much that the fit overflows, the median is expected of every hour.
 
     Cost: two fits of four weeks take some 7 ms, so a year of one series at one a day takes
     about 3 s; series are fitted one after the other.
@@ -92,20 +94,31 @@ class NegativeBinomialGLM(RefittedBaseline):
         self, levels: FloatArray, hours: IntArray, ahead: IntArray
     ) -> tuple[FloatArray, FloatArray]:
         """Fit one series; see `RefittedBaseline`."""
-        from statsmodels.genmod.families import NegativeBinomial, Poisson
-        from statsmodels.genmod.generalized_linear_model import GLM
-
         known = ~np.isnan(levels)
         counts, design = levels[known], _design(hours[known])
-        with warnings.catch_warnings():
-            # A constant is fitted perfectly, which is said to be suspicious.
-            warnings.simplefilter("ignore")
+        logs, dispersion = _fitted(counts, design)
+        mean = np.exp(np.clip(_design(ahead) @ logs, *np.log([counts.min(), counts.max()])))
+        return mean, np.sqrt(mean + dispersion * mean * mean)
+
+
+def _fitted(counts: FloatArray, design: FloatArray) -> tuple[FloatArray, float]:
+    """Coefficients on the log scale, and the dispersion."""
+    from statsmodels.genmod.families import NegativeBinomial, Poisson
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    with warnings.catch_warnings():
+        # A constant is fitted perfectly, which is said to be suspicious.
+        warnings.simplefilter("ignore")
+        try:
             first = GLM(counts, design, family=Poisson()).fit()
             dispersion = _dispersion(counts, np.asarray(first.fittedvalues), design.shape[1])
             family = NegativeBinomial(alpha=max(dispersion, 1e-6))
-            fitted = GLM(counts, design, family=family).fit(start_params=first.params)
-        mean = np.exp(_design(ahead) @ np.asarray(fitted.params))
-        return mean, np.sqrt(mean + dispersion * mean * mean)
+            second = GLM(counts, design, family=family).fit(start_params=first.params)
+        except ValueError:  # its steps overflow where one count outweighs all others
+            flat = np.zeros(design.shape[1])
+            flat[0] = np.log(np.median(counts))
+            return flat, _dispersion(counts, np.full_like(counts, np.median(counts)), 1)
+    return np.asarray(second.params), dispersion
 
 
 def _design(hours: IntArray) -> FloatArray:

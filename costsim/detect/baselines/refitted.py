@@ -127,6 +127,20 @@ def without_gaps(levels: FloatArray, hours: IntArray) -> FloatArray:
     return np.where(known, levels, means[hours])
 
 
+def within_reach(place: FloatArray, levels: FloatArray) -> FloatArray:
+    """Hold a forecast of log dollars between half the least and twice the most that was seen.
+
+    Models carry a break at the very end of their history on, and on logarithms that runs away.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> np.exp(within_reach(np.log([1.0, 15.0, 1e9]), np.log([4.0, 10.0]))).round(9).tolist()
+    [2.0, 15.0, 20.0]
+    """
+    return np.clip(place, levels.min() - np.log(2.0), levels.max() + np.log(2.0))
+
+
 def is_flat(levels: FloatArray) -> bool:
     """Tell whether there is nothing to fit: models divide by the scatter of a constant."""
     return bool(np.ptp(levels) < 1e-9)

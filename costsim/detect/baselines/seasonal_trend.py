@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costsim.detect.baselines.refitted import RefittedBaseline, is_flat, without_gaps
+from costsim.detect.baselines.refitted import RefittedBaseline, is_flat, within_reach, without_gaps
 from costsim.detect.hours import HOURS_IN_WEEK, FloatArray, IntArray
 
 # Loess at each so many points, straight lines between: a tenth of its window, and 15 times faster.
@@ -42,7 +42,8 @@ class SeasonalTrend(RefittedBaseline):
     Notes
     -----
     The decomposition sees past bins only; expected is the season of the last 168 bins moved on
-    by a week, on the trend where it ended. Gaps are filled with the mean of their hour of the
+    by a week, on the trend where it ended, held between half the least and twice the most dollars
+    that were seen. Gaps are filled with the mean of their hour of the
     week first. Unlike `HourOfWeek` it follows a product that grows from week to week.
 
     Cost: one decomposition of four weeks takes some 40 ms, so a year of one series at one a day
@@ -90,4 +91,4 @@ class SeasonalTrend(RefittedBaseline):
         ).fit()
         season = np.asarray(parts.seasonal)[-HOURS_IN_WEEK:]
         place = season[np.arange(len(ahead)) % HOURS_IN_WEEK] + np.asarray(parts.trend)[-1]
-        return place, scale
+        return within_reach(place, filled), scale
