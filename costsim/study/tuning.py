@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from costsim.detect import CUSUM, Detector, HourOfWeek, SeriesDetector, Shewhart, UserShare
+from costsim.detect import (
+    CUSUM,
+    Detector,
+    FeedSilence,
+    HourOfWeek,
+    SeriesDetector,
+    Shewhart,
+    UserShare,
+)
 from costsim.detect.presets import seasonal_cusum, seasonal_ewma, seasonal_z_score
 from costsim.detect.suite import Suite
 from costsim.errors import SettingError
@@ -133,6 +141,7 @@ def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector
         Detector(HourOfWeek(), CUSUM(k=1.0), name="unit cost CUSUM", channel="unit_cost"),
         Detector(HourOfWeek(), Shewhart(), name="top feature z-score", channel="top_feature"),
         user,
+        FeedSilence(HourOfWeek()),
     )
 
 

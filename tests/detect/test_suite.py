@@ -11,6 +11,7 @@ from costsim.detect import (
     CUSUM,
     EWMA,
     Detector,
+    FeedSilence,
     FixedThreshold,
     HourOfWeek,
     NaiveZScore,
@@ -67,7 +68,7 @@ def test_bundled_suites_load_and_say_what_they_stand_on():
         assert "next: .scan(records)" in repr(suite)
         assert len(suite.describe().splitlines()) == 1 + len(suite.detectors)
     # a default serves any budget: no threshold in dollars
-    assert all(isinstance(d, Detector) for d in load_suite("default").detectors)
+    assert all(isinstance(d, Detector | FeedSilence) for d in load_suite("default").detectors)
 
 
 def test_a_suite_scans_as_its_detectors_do(surprise_run):

@@ -18,6 +18,7 @@ SMALL = {
     "00_start_here": {"replicates": 12, "calibration_runs": 8},
     "10_explore_spend": {"last_day": "2024-07-21"},
     "20_weekly_report": {"show_users": True},
+    "30_tune_detector": {"replicates": 12, "calibration_runs": 6},
     "50_replay_incident": {"replicates": 12, "calibration_runs": 8},
     "60_incident_library": {"size": 0.02},
 }
