@@ -97,12 +97,12 @@ def set_together(
         firsts = [p.first(p.threshold(each)) for p in paths]
         found = counted(together(firsts), paths[0].highest).per_month
         low, high = (low, each) if found > false_alarms_per_month else (each, high)
-    found = []
+    kept = []
     for detector, p in zip(detectors, paths, strict=True):
         threshold = p.threshold(low)
         # what ordinary life never moves, such as silence, keeps the threshold that it comes with
-        found.append(detector.with_threshold(threshold) if threshold > 0 else detector)
-    return tuple(found)
+        kept.append(detector.with_threshold(threshold) if threshold > 0 else detector)
+    return tuple(kept)
 
 
 def false_alarms_together(detectors: Sequence[SeriesDetector], quiet: Quiet) -> FalseAlarms:
