@@ -39,15 +39,27 @@ Examples
 from __future__ import annotations
 
 from costsim.detect.run_length.cusum import cusum_arl, cusum_threshold
-from costsim.detect.run_length.ewma import ewma_arl
+from costsim.detect.run_length.delay import (
+    conditional_delay,
+    ewma_conditional_delay,
+    ewma_steady_state_arl,
+    steady_state_arl,
+)
+from costsim.detect.run_length.ewma import ewma_arl, ewma_threshold
 from costsim.detect.run_length.lorden import LordenLimit, lorden_limit
-from costsim.detect.run_length.shewhart import shewhart_arl
+from costsim.detect.run_length.shewhart import shewhart_arl, shewhart_threshold
 
 __all__ = [
     "LordenLimit",
+    "conditional_delay",
     "cusum_arl",
     "cusum_threshold",
     "ewma_arl",
+    "ewma_conditional_delay",
+    "ewma_steady_state_arl",
+    "ewma_threshold",
     "lorden_limit",
     "shewhart_arl",
+    "shewhart_threshold",
+    "steady_state_arl",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from costsim.detect.run_length.chain import checked_above_zero, checked_finite, checked_sides
+from costsim.errors import SettingError
 
 
 def shewhart_arl(limit: float, shift: float, sides: int = 2) -> float:
@@ -38,3 +39,38 @@ def shewhart_arl(limit: float, shift: float, sides: int = 2) -> float:
     if sides == 2:
         beyond += float(ndtr(-limit - shift))
     return 1.0 / beyond if beyond > 0 else inf
+
+
+def shewhart_threshold(arl0: float, sides: int = 2) -> float:
+    """Limit that gives a Shewhart chart the wanted average run length in ordinary life.
+
+    Parameters
+    ----------
+    arl0 : float
+        Bins between false alarms, above 1 for both limits and above 2 for the upper one alone,
+        which is what a limit of 0 gives.
+    sides : {1, 2}
+        Upper limit alone, or both.
+
+    Returns
+    -------
+    float
+        In scatters.
+
+    Raises
+    ------
+    SettingError
+        A setting is outside its bounds.
+
+    Examples
+    --------
+    >>> round(shewhart_threshold(370.4), 3), round(shewhart_threshold(720.0, sides=1), 3)
+    (3.0, 2.991)
+    """
+    from scipy.special import ndtri
+
+    checked_sides(sides)
+    least = 3 - sides
+    if not least < arl0 < inf:
+        raise SettingError(f"arl0 must be above {least} and finite; got {arl0!r}")
+    return -float(ndtri(1.0 / (sides * arl0)))
