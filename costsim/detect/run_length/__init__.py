@@ -47,6 +47,11 @@ from costsim.detect.run_length.delay import (
 )
 from costsim.detect.run_length.ewma import ewma_arl, ewma_threshold
 from costsim.detect.run_length.lorden import LordenLimit, lorden_limit
+from costsim.detect.run_length.negative_binomial import (
+    negative_binomial_cusum_arl,
+    negative_binomial_cusum_threshold,
+)
+from costsim.detect.run_length.poisson import poisson_cusum_arl, poisson_cusum_threshold
 from costsim.detect.run_length.shewhart import shewhart_arl, shewhart_threshold
 
 __all__ = [
@@ -59,6 +64,10 @@ __all__ = [
     "ewma_steady_state_arl",
     "ewma_threshold",
     "lorden_limit",
+    "negative_binomial_cusum_arl",
+    "negative_binomial_cusum_threshold",
+    "poisson_cusum_arl",
+    "poisson_cusum_threshold",
     "shewhart_arl",
     "shewhart_threshold",
     "steady_state_arl",
