@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from costsim.detect.hours import FloatArray
-from costsim.detect.run_length.chain import Chain
+from costsim.detect.run_length.chain import Chain, mean_over, without_returns
 from costsim.detect.run_length.cusum import checked_cusum, cusum_chain
 from costsim.detect.run_length.ewma import checked_ewma, ewma_chain
 from costsim.detect.run_length.shewhart import shewhart_arl
@@ -204,7 +204,7 @@ def _delay(ordinary: Chain, changed: Chain, after: int) -> float:
     if after == 0:
         return changed.mean_length()
     place = _moved(ordinary.begin, ordinary.between, after - 1)
-    return float(place @ changed.lengths())
+    return mean_over(place, changed.lengths())
 
 
 def _moved(place: FloatArray, between: FloatArray, steps: int) -> FloatArray:
@@ -222,15 +222,30 @@ def _moved(place: FloatArray, between: FloatArray, steps: int) -> FloatArray:
 
 def _steady(ordinary: Chain, changed: Chain, kind: str) -> float:
     _checked_kind(kind)
-    between = ordinary.between
-    if kind == "cyclical":
-        # Visits to each place in one cycle, whose first is at the place of the beginning.
-        visits = np.linalg.solve((np.eye(len(between)) - between).T, ordinary.begin)
-        total = 1.0 + visits.sum()
-        return float((changed.mean_length() + visits @ changed.lengths()) / total)
+    lengths = changed.lengths()
+    if kind == "conditional":
+        return mean_over(_never_alarmed(ordinary.between), lengths)
+    if ordinary.alarm is not None:
+        return mean_over(_excursion(ordinary.between), lengths)
+    # Visits to each place in one cycle, whose first is at the beginning, not on a node.
+    size = len(lengths)
+    visits = np.linalg.solve((np.eye(size) - ordinary.between).T, ordinary.begin)
+    return float((changed.mean_length() + visits @ lengths) / (1.0 + visits.sum()))
+
+
+def _never_alarmed(between: FloatArray) -> FloatArray:
+    """Where a chart stands in the end if it never alarms: the leading left eigenvector."""
     values, vectors = np.linalg.eig(between.T)
     place = np.abs(vectors[:, np.argmax(values.real)].real)
-    return float(place @ changed.lengths() / place.sum())
+    return np.asarray(place / place.sum())
+
+
+def _excursion(between: FloatArray) -> FloatArray:
+    """Share of each place in the time of a chart that begins at place 0 and returns to it."""
+    first = np.zeros(len(between))
+    first[0] = 1.0
+    visits = np.linalg.solve(without_returns(between).T, first)
+    return np.asarray(visits / visits.sum())
 
 
 def _checked_after(after: int) -> None:
