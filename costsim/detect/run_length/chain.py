@@ -16,6 +16,7 @@ from costsim.detect.hours import FloatArray
 from costsim.errors import SettingError
 
 _MOST_NODES = 1000
+_LONGEST = 1e13
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,17 @@ class Chain:
     alarm: FloatArray | None = None
 
     def lengths(self) -> FloatArray:
-        """Average run length from each place, in bins."""
+        """Average run length from each place, in bins; SettingError if it cannot be told."""
         if self.alarm is not None:
             return lengths_over_zero(self.between, self.alarm)
         n = len(self.between)
-        return np.asarray(np.linalg.solve(np.eye(n) - self.between, np.ones(n)))
+        lengths = np.asarray(np.linalg.solve(np.eye(n) - self.between, np.ones(n)))
+        # Beyond, the matrix is singular to rounding: the solution is noise of either sign.
+        if not 1.0 - 1e-6 < lengths.min() <= lengths.max() < _LONGEST:
+            raise SettingError(
+                f"an alarm is too rare to be solved for: more than {_LONGEST:g} bins apart"
+            )
+        return lengths
 
     def mean_length(self) -> float:
         """Average run length from the beginning, in bins."""

@@ -188,6 +188,8 @@ def test_upper_ewma_agrees_with_simulation(shift):
         (lambda: ewma_arl(0.0, 3.0, 0.0), "lam must be above 0 and at most 1; got 0.0"),
         (lambda: ewma_arl(1e-5, 3.0, 0.0), "too extreme"),
         (lambda: ewma_arl(0.2, -3.0, 0.0), "c must be above 0"),
+        (lambda: ewma_arl(0.5, 8.0, 0.0), "an alarm is too rare to be solved for"),
+        (lambda: ewma_arl(0.5, 20.0, 0.0), "an alarm is too rare to be solved for"),
         (lambda: shewhart_arl(math.inf, 0.0), "limit must be above 0 and finite; got inf"),
         (lambda: cusum_threshold(0.5, 0.5), "arl0 must be above"),
         (lambda: cusum_threshold(1e40, 0.0), "needs an h above 100"),
