@@ -39,12 +39,7 @@ Examples
 from __future__ import annotations
 
 from costsim.detect.run_length.cusum import cusum_arl, cusum_threshold
-from costsim.detect.run_length.delay import (
-    conditional_delay,
-    ewma_conditional_delay,
-    ewma_steady_state_arl,
-    steady_state_arl,
-)
+from costsim.detect.run_length.delay import conditional_delay, ewma_conditional_delay
 from costsim.detect.run_length.ewma import ewma_arl, ewma_threshold
 from costsim.detect.run_length.lorden import LordenLimit, lorden_limit
 from costsim.detect.run_length.negative_binomial import (
@@ -53,6 +48,7 @@ from costsim.detect.run_length.negative_binomial import (
 )
 from costsim.detect.run_length.poisson import poisson_cusum_arl, poisson_cusum_threshold
 from costsim.detect.run_length.shewhart import shewhart_arl, shewhart_threshold
+from costsim.detect.run_length.steady_state import ewma_steady_state_arl, steady_state_arl
 
 __all__ = [
     "LordenLimit",

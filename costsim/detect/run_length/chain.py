@@ -7,6 +7,7 @@ a run length is the time until the chain leaves them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf, sqrt
 
 import numpy as np
@@ -15,6 +16,7 @@ from costsim.detect.hours import FloatArray
 from costsim.errors import SettingError
 
 _MOST_NODES = 1000
+_LONGEST = 1e13
 
 
 @dataclass(frozen=True)
@@ -27,19 +29,30 @@ class Chain:
         From where monitoring begins to each place.
     between : ndarray of shape (places, places)
         From each place (row) to each place; what a row lacks to 1 is its chance of an alarm.
+    alarm : ndarray of shape (places,) or None
+        That chance, for a chart that returns to its place 0 again and again; others have None.
     """
 
     begin: FloatArray
     between: FloatArray
+    alarm: FloatArray | None = None
 
     def lengths(self) -> FloatArray:
-        """Average run length from each place, in bins."""
+        """Average run length from each place, in bins; SettingError if it cannot be told."""
+        if self.alarm is not None:
+            return lengths_over_zero(self.between, self.alarm)
         n = len(self.between)
-        return np.asarray(np.linalg.solve(np.eye(n) - self.between, np.ones(n)))
+        lengths = np.asarray(np.linalg.solve(np.eye(n) - self.between, np.ones(n)))
+        # Beyond, the matrix is singular to rounding: the solution is noise of either sign.
+        if not 1.0 - 1e-6 < lengths.min() <= lengths.max() < _LONGEST:
+            raise SettingError(
+                f"an alarm is too rare to be solved for: more than {_LONGEST:g} bins apart"
+            )
+        return lengths
 
     def mean_length(self) -> float:
         """Average run length from the beginning, in bins."""
-        return float(1.0 + self.begin @ self.lengths())
+        return 1.0 + mean_over(self.begin, self.lengths())
 
 
 def lengths_over_zero(between: FloatArray, alarm: FloatArray) -> FloatArray:
@@ -64,12 +77,23 @@ def lengths_over_zero(between: FloatArray, alarm: FloatArray) -> FloatArray:
     positive terms: L(0) = bins of an excursion / chance that it ends in an alarm.
     """
     n = len(between)
-    excursion = between.copy()
-    excursion[:, 0] = 0.0
     wanted = np.column_stack([np.ones(n), alarm, between[:, 0]])
-    bins, alarmed, returned = np.linalg.solve(np.eye(n) - excursion, wanted).T
-    zero = bins[0] / alarmed[0] if alarmed[0] > 0 else inf
-    return np.asarray(bins + returned * zero)
+    bins, alarmed, returned = np.linalg.solve(without_returns(between), wanted).T
+    zero = float(bins[0]) / float(alarmed[0]) if alarmed[0] > 0 else inf
+    return np.asarray(bins + returned * zero if zero < inf else np.full(n, inf))
+
+
+def without_returns(between: FloatArray) -> FloatArray:
+    """I - between, where going to place 0 ends an excursion."""
+    system = np.eye(len(between)) - between
+    system[1:, 0] = 0.0
+    system[0, 0] = 1.0
+    return system
+
+
+def mean_over(chances: FloatArray, lengths: FloatArray) -> float:
+    """Mean of the lengths; infinity where they are, though 0 x infinity is no number."""
+    return float(chances @ lengths) if lengths[0] < inf else inf
 
 
 def density(z: FloatArray) -> FloatArray:
@@ -83,9 +107,14 @@ def nodes_and_weights(
     """Gauss-Legendre nodes and weights from `low` to `high`; `what` names who asks too much."""
     if count > _MOST_NODES:
         raise SettingError(f"{what} is too extreme to be solved for exactly")
-    points, weights = np.polynomial.legendre.leggauss(count)
+    points, weights = _legendre(count)
     half = 0.5 * (high - low)
     return low + half * (points + 1.0), half * weights
+
+
+@lru_cache(maxsize=64)  # a threshold is searched at few different counts
+def _legendre(count: int) -> tuple[FloatArray, FloatArray]:
+    return np.polynomial.legendre.leggauss(count)
 
 
 def checked_sides(sides: int) -> None:

@@ -12,7 +12,7 @@ from costsim.detect.run_length.chain import (
     checked_finite,
     checked_sides,
     density,
-    lengths_over_zero,
+    mean_over,
     nodes_and_weights,
 )
 from costsim.errors import SettingError
@@ -38,7 +38,7 @@ def cusum_arl(k: float, h: float, shift: float, sides: int = 1, head_start: floa
     Returns
     -------
     float
-        Bins.
+        Bins; infinity where an alarm is too rare for a float.
 
     Raises
     ------
@@ -88,17 +88,14 @@ def cusum_chain(k: float, h: float, shift: float, head_start: float) -> Chain:
     reach = np.empty((len(stands), len(nodes) + 1))
     reach[:, 0] = ndtr(k - shift - stands)
     reach[:, 1:] = density(nodes[None, :] - stands[:, None] + k - shift) * weights
-    return Chain(begin=reach[0], between=reach[1:])
+    alarm = ndtr(stands[1:] - h - k + shift)
+    return Chain(begin=reach[0], between=reach[1:], alarm=alarm)
 
 
 def _cusum_side(k: float, h: float, shift: float, head_start: float) -> tuple[float, float]:
-    from scipy.special import ndtr
-
     chain = cusum_chain(k, h, shift, head_start)
-    nodes, _ = nodes_and_weights(0.0, h, len(chain.begin) - 1, f"h = {h:g}")
-    alarm = ndtr(np.concatenate([[0.0], nodes]) - h - k + shift)
-    lengths = lengths_over_zero(chain.between, alarm)
-    return float(lengths[0]), float(1.0 + chain.begin @ lengths)
+    lengths = chain.lengths()
+    return float(lengths[0]), 1.0 + mean_over(chain.begin, lengths)
 
 
 def cusum_threshold(arl0: float, k: float, sides: int = 1, head_start_share: float = 0.0) -> float:

@@ -45,7 +45,8 @@ def ewma_arl(lam: float, c: float, shift: float, sides: int = 2) -> float:
     Raises
     ------
     SettingError
-        A setting is outside its bounds, or lam is too small to be solved for.
+        A setting is outside its bounds, or lam is too small or an alarm too rare (10^13 bins) to
+        be solved for.
 
     Examples
     --------
@@ -85,6 +86,13 @@ def ewma_chain(lam: float, c: float, shift: float, sides: int, lowest: float) ->
         return np.asarray(density(z) * weights / lam)
 
     return Chain(begin=reach(np.zeros(1))[0], between=reach(nodes))
+
+
+def ewma_pair(lam: float, c: float, shift: float, sides: int) -> tuple[Chain, Chain]:
+    """EWMA of ordinary and of changed bins, lam below 1, on the same nodes."""
+    lowest = min(0.0, shift)
+    ordinary = ewma_chain(lam, c, 0.0, sides, lowest)
+    return ordinary, ewma_chain(lam, c, shift, sides, lowest)
 
 
 def ewma_threshold(arl0: float, lam: float, sides: int = 2) -> float:

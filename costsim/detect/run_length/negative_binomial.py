@@ -8,6 +8,10 @@ from typing import Any
 from costsim.detect.run_length.chain import checked_above_zero
 from costsim.detect.run_length.count_chain import count_cusum
 
+# Of mean / dispersion: the variance is then the Poisson one to eight digits, and the chance
+# dispersion / (dispersion + mean) has lost as many.
+_POISSON_BELOW = 1e-8
+
 
 def negative_binomial_cusum_arl(
     k: float | Fraction,
@@ -113,8 +117,10 @@ def negative_binomial_cusum_threshold(
 
 
 def _negative_binomial(mean: float, dispersion: float) -> Any:
-    from scipy.stats import nbinom
+    from scipy.stats import nbinom, poisson
 
     checked_above_zero("mean", mean)
     checked_above_zero("dispersion", dispersion)
+    if mean < _POISSON_BELOW * dispersion:
+        return poisson(mean)
     return nbinom(dispersion, dispersion / (dispersion + mean))

@@ -152,8 +152,9 @@ def test_counts_that_are_certain_alarm_on_time():
 @pytest.mark.parametrize("side", ["upper", "lower"])
 def test_dispersion_without_end_is_poisson(side):
     steady = poisson_cusum_arl(5.5, 8, 5.0, 2, side)
-    nearly = negative_binomial_cusum_arl(5.5, 8, 5.0, 1e7, 2, side)
-    assert nearly == pytest.approx(steady, rel=1e-4)
+    for dispersion in (1e7, 4e8, 6e8, 1e15):
+        nearly = negative_binomial_cusum_arl(5.5, 8, 5.0, dispersion, 2, side)
+        assert nearly == pytest.approx(steady, rel=30 / dispersion + 1e-6)
     assert negative_binomial_cusum_arl(5.5, 8, 5.0, 5.0, 2, side) < 0.9 * steady
 
 

@@ -157,6 +157,28 @@ def test_ewma_delay_agrees_with_simulation(sides, shift):
     assert abs(length.mean() - ewma_conditional_delay(0.2, 1.9, shift, 12, sides)) < 4 * error
 
 
+def test_steady_state_of_rare_alarms_keeps_its_digits():
+    """Steady run lengths are geometric, so at shift 0 theirs is 1 / (chance of an alarm)."""
+    for h in (20.0, 40.0, 100.0):
+        zero_state = cusum_arl(0.5, h, 0.0)
+        for kind in ("conditional", "cyclical"):
+            assert steady_state_arl(0.5, h, 0.0, kind) == pytest.approx(zero_state, rel=1e-6)
+        # The overshoot and the start do not depend on so high an h: 2 more bins for 1 more h.
+        slope = steady_state_arl(0.5, h + 1, 1.0) - steady_state_arl(0.5, h, 1.0)
+        assert slope == pytest.approx(2.0, abs=1e-4)
+    assert steady_state_arl(0.5, 3.0, 0.0) == pytest.approx(1 / alarm_chance(0.5, 3.0), rel=1e-5)
+
+
+def alarm_chance(k, h):
+    """Of a fine Markov chain in the next bin, when it never alarmed before."""
+    chain = brook_evans(k, h, 0.0, 1500)
+    place = np.eye(1500)[0]
+    for _ in range(200):
+        place = place @ chain
+        place /= place.sum()
+    return 1 - (place @ chain).sum()
+
+
 def test_a_chart_without_memory_does_not_care_when_the_change_comes():
     assert ewma_conditional_delay(1.0, 3.0, 1.0, 9) == shewhart_arl(3.0, 1.0)
     assert ewma_steady_state_arl(1.0, 3.0, 1.0) == shewhart_arl(3.0, 1.0)

@@ -47,6 +47,34 @@ def test_cusum_gives_the_values_of_brook_and_evans():
     assert cusum_arl(0.5, 3.0, 1.5) == pytest.approx(3.75, abs=0.0051)
 
 
+# Vance, Journal of Quality Technology 18 (1986), table 1: k = 0, h = 10, one side.
+VANCE = {
+    -0.25: 2071.51,
+    -0.125: 400.28,
+    0: 124.66,
+    0.125: 59.30,
+    0.25: 36.71,
+    0.5: 20.37,
+    0.75: 14.06,
+    1: 10.75,
+}
+
+
+@pytest.mark.parametrize("shift", VANCE)
+def test_cusum_gives_the_table_of_vance(shift):
+    # The largest is printed as 2071.51 for 2071.572, which 18 nodes and 200 give alike.
+    allowed = 0.07 if shift == -0.25 else 0.0051
+    assert cusum_arl(0.0, 10.0, shift) == pytest.approx(VANCE[shift], abs=allowed)
+
+
+def test_seven_and_more_digits_of_the_sas_manual():
+    # SAS/QC manual (1999), as quoted by xcusum.arl and xewma.arl of R's spc. The manual's CUSUM
+    # is in the order of 1e-7 off the value that any number of nodes from 20 on agrees on.
+    assert cusum_arl(0.25, 8.0, 2.5) == pytest.approx(4.1500836225, abs=2e-7)
+    assert cusum_arl(0.25, 8.0, 2.5, head_start=0.1) == pytest.approx(4.1061588131, abs=2e-7)
+    assert ewma_arl(0.25, 3.0, 1.0) == pytest.approx(11.154267016, abs=1e-9)
+
+
 # Lucas and Saccucci, Technometrics 32 (1990), table 3.
 SHIFTS = (0, 0.25, 0.5, 0.75, 1, 1.5, 2, 3)
 EWMA_TABLE = {
@@ -160,6 +188,8 @@ def test_upper_ewma_agrees_with_simulation(shift):
         (lambda: ewma_arl(0.0, 3.0, 0.0), "lam must be above 0 and at most 1; got 0.0"),
         (lambda: ewma_arl(1e-5, 3.0, 0.0), "too extreme"),
         (lambda: ewma_arl(0.2, -3.0, 0.0), "c must be above 0"),
+        (lambda: ewma_arl(0.5, 8.0, 0.0), "an alarm is too rare to be solved for"),
+        (lambda: ewma_arl(0.5, 20.0, 0.0), "an alarm is too rare to be solved for"),
         (lambda: shewhart_arl(math.inf, 0.0), "limit must be above 0 and finite; got inf"),
         (lambda: cusum_threshold(0.5, 0.5), "arl0 must be above"),
         (lambda: cusum_threshold(1e40, 0.0), "needs an h above 100"),

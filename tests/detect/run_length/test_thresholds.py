@@ -51,6 +51,13 @@ def test_huge_run_lengths_of_a_cusum_keep_their_digits(h):
     assert cusum_arl(0.5, h, 0.0, sides=2) == pytest.approx(cusum_arl(0.5, h, 0.0) / 2)
 
 
+def test_alarms_too_rare_for_a_float_never_come():
+    assert cusum_arl(3.0, 290.0, 0.0) == cusum_arl(3.0, 290.0, 0.0, 2, 100.0) == math.inf
+    # Only the upper side alarms: 290 at 3 a bin.
+    assert cusum_arl(3.0, 290.0, 6.0, sides=2) == cusum_arl(3.0, 290.0, 6.0)
+    assert cusum_arl(3.0, 290.0, 6.0) == pytest.approx(97.2, abs=0.5)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
