@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from costsim.cli.feature_options import (
+    InputTokens,
+    MaxInputTokens,
+    MaxOutputTokens,
+    Passes,
+    Provider,
+)
+
 if TYPE_CHECKING:
     from costsim.simulation.estimate import Estimate
 
@@ -18,13 +26,7 @@ _SCENARIO = ("quiet-2026", "2026-10-02T14:00")
 
 def estimate(
     model: Annotated[str, typer.Option(help="Name in the price book: costsim prices lists them.")],
-    input_tokens: Annotated[
-        str | None,
-        typer.Option(
-            help="Of a call: 2000, or p10,p90 as 2000,50000, or p50=2000,p90=50000.",
-            show_default=False,
-        ),
-    ] = None,
+    input_tokens: InputTokens = None,
     output_tokens: Annotated[str, typer.Option(help="Likewise.")] = "0",
     users: Annotated[
         str | None, typer.Option(help="900, or low,high as 500,900.", show_default=False)
@@ -36,22 +38,16 @@ def estimate(
     cached_share: Annotated[
         str, typer.Option(help="Share of the input read from the provider's cache; 0.3 or 0.2,0.5.")
     ] = "0",
-    passes: Annotated[int, typer.Option(help="Calls that one request makes.")] = 1,
+    passes: Passes = 1,
     documents: Annotated[
         Path | None,
         typer.Option(help="Folder; each request sends one of its texts.", show_default=False),
     ] = None,
     prompt_tokens: Annotated[int, typer.Option(help="Of the prompt around each document.")] = 0,
-    max_input_tokens: Annotated[
-        int | None, typer.Option(help="Where the product cuts the input.", show_default=False)
-    ] = None,
-    max_output_tokens: Annotated[
-        int | None, typer.Option(help="max_tokens of its calls.", show_default=False)
-    ] = None,
+    max_input_tokens: MaxInputTokens = None,
+    max_output_tokens: MaxOutputTokens = None,
     price_book: Annotated[str, typer.Option(help="Bundled name or TOML file.")] = "current",
-    provider: Annotated[
-        str | None, typer.Option(help="Who bills, where several do.", show_default=False)
-    ] = None,
+    provider: Provider = None,
     at: Annotated[
         str | None,
         typer.Option(help="Day of the prices, 2024-08-09; today by default.", show_default=False),

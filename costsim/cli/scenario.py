@@ -8,6 +8,14 @@ from typing import Annotated
 
 import typer
 
+from costsim.cli.feature_options import (
+    InputTokens,
+    MaxInputTokens,
+    MaxOutputTokens,
+    Passes,
+    Provider,
+)
+
 app = typer.Typer(
     name="scenario",
     no_args_is_help=True,
@@ -73,16 +81,8 @@ def add_feature(
         str | None,
         typer.Option(help="In the scenario's price book; with --from its own.", show_default=False),
     ] = None,
-    provider: Annotated[
-        str | None, typer.Option(help="Who bills, where several do.", show_default=False)
-    ] = None,
-    input_tokens: Annotated[
-        str | None,
-        typer.Option(
-            help="Of a call: 2000, or p10,p90 as 2000,50000, or p50=2000,p90=50000.",
-            show_default=False,
-        ),
-    ] = None,
+    provider: Provider = None,
+    input_tokens: InputTokens = None,
     output_tokens: Annotated[str | None, typer.Option(help="Likewise.", show_default=False)] = None,
     staging: Annotated[
         Path | None,
@@ -113,13 +113,9 @@ def add_feature(
         typer.Option(help="When they work; office by default.", show_default=False),
     ] = None,
     cached_share: Annotated[float, typer.Option(help="Of the input, read from the cache.")] = 0.0,
-    passes: Annotated[int, typer.Option(help="Calls that one request makes.")] = 1,
-    max_input_tokens: Annotated[
-        int | None, typer.Option(help="Where the input is cut.", show_default=False)
-    ] = None,
-    max_output_tokens: Annotated[
-        int | None, typer.Option(help="max_tokens of its calls.", show_default=False)
-    ] = None,
+    passes: Passes = 1,
+    max_input_tokens: MaxInputTokens = None,
+    max_output_tokens: MaxOutputTokens = None,
     out: Annotated[
         Path | None,
         typer.Option(help="A new file; NAME-FEATURE.toml for a bundled one.", show_default=False),

@@ -8,7 +8,7 @@ from math import inf, log
 import numpy as np
 
 from costsim.detect.baselines import Baseline, BaselineState
-from costsim.detect.baselines.base import at_least, checked_baseline
+from costsim.detect.baselines.base import checked_counts
 from costsim.detect.charts.base import positive
 from costsim.detect.hours import FloatArray
 from costsim.detect.series_detector import checked_channel
@@ -35,7 +35,7 @@ class CountCusum(SteppedDetector):
         Floor of the mean, above 0: what a count is held against where none is expected.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature"}
+    channel : {"total", "top_user", "top_feature", "feature", "unit_cost"}
         Which series it reads. Counts come in through the values: give it a series of calls.
 
     Raises
@@ -83,13 +83,10 @@ class CountCusum(SteppedDetector):
     channel: str = "total"
 
     def __post_init__(self) -> None:
-        checked_baseline(self.baseline)
         if not 1 < self.ratio < inf:
             raise SettingError(f"ratio must be above 1 and finite; got {self.ratio!r}")
-        if not 0 <= self.dispersion < inf:
-            raise SettingError(f"dispersion must be at least 0 and finite; got {self.dispersion!r}")
+        checked_counts(self.baseline, self.dispersion, self.least_calls)
         positive("h", self.h)
-        at_least("least_calls", self.least_calls, 1e-9)
         checked_channel(self.channel)
 
     @property

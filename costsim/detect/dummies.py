@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import inf
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -12,19 +13,6 @@ from costsim.detect.hours import FloatArray
 from costsim.detect.series_detector import checked_channel
 from costsim.detect.stepped import Judged, SteppedDetector
 from costsim.errors import SettingError
-
-
-class _Dummy:
-    """Nothing expected, and a statistic that knows nothing."""
-
-    def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
-        return np.full_like(values, np.nan), self._statistic(values)
-
-    def _statistic(self, values: FloatArray) -> FloatArray:
-        raise NotImplementedError
-
-    def restart(self) -> None:
-        """There is nothing to forget."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +27,7 @@ class RandomAlarm(SteppedDetector):
         From 0 to 2^64 - 1; other seeds alarm at other hours.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature"}
+    channel : {"total", "top_user", "top_feature", "feature", "unit_cost"}
         Which series it pretends to read.
 
     Raises
@@ -98,18 +86,21 @@ class RandomAlarm(SteppedDetector):
         return _RandomState(self.seed)
 
 
-class _RandomState(_Dummy):
+class _RandomState:
     def __init__(self, seed: int) -> None:
         self._seed = np.uint64(seed)
         self._bins = 0
 
-    def _statistic(self, values: FloatArray) -> FloatArray:
+    def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
         place = _mixed(np.full(values.shape, self._bins, dtype=np.uint64) ^ _mixed_one(self._seed))
         self._bins += 1
         # Adding 0 makes one zero of the two.
         mixed = _mixed(place ^ (values + 0.0).view(np.uint64))
         uniform = ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-        return np.asarray(1.0 / uniform)
+        return np.full_like(values, np.nan), np.asarray(1.0 / uniform)
+
+    def restart(self) -> None:
+        """There is nothing to forget."""
 
 
 def _mixed(words: np.ndarray) -> np.ndarray:
@@ -125,7 +116,51 @@ def _mixed_one(word: np.uint64) -> np.uint64:
 
 
 @dataclass(frozen=True)
-class AlwaysAlarm(SteppedDetector):
+class _Constant(SteppedDetector):
+    """One statistic in every hour, whatever was spent."""
+
+    _VALUE: ClassVar[float]
+    _WORDS: ClassVar[str]
+
+    limit: float = 1.0
+    name: str = ""
+    channel: str = "total"
+
+    def __post_init__(self) -> None:
+        positive("limit", self.limit)
+        checked_channel(self.channel)
+
+    @property
+    def threshold(self) -> float:
+        """A limit without effect."""
+        return self.limit
+
+    def with_threshold(self, threshold: float) -> Self:
+        """Give the same dummy with another limit."""
+        return replace(self, limit=threshold)
+
+    def describe(self) -> str:
+        """Say in one line of words what it does."""
+        return f"{self.name} on {self.channel}: alarms in {self._WORDS} hour"
+
+    def begin(self, n_series: int) -> _ConstantState:
+        """Start."""
+        return _ConstantState(self._VALUE)
+
+
+class _ConstantState:
+    def __init__(self, value: float) -> None:
+        self._value = value
+
+    def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
+        return np.full_like(values, np.nan), np.full_like(values, self._value)
+
+    def restart(self) -> None:
+        """There is nothing to forget."""
+
+
+@dataclass(frozen=True)
+class AlwaysAlarm(_Constant):
     """Alarm in every known hour, at any threshold: the least delay there is, at any price.
 
     Parameters
@@ -134,7 +169,7 @@ class AlwaysAlarm(SteppedDetector):
         Has no effect, because the statistic is infinite; above 0.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature"}
+    channel : str
         Which series it pretends to read.
 
     Raises
@@ -152,54 +187,17 @@ class AlwaysAlarm(SteppedDetector):
     [1]
     """
 
-    limit: float = 1.0
+    _VALUE = inf
+    _WORDS = "every"
+
     name: str = "always"
-    channel: str = "total"
-
-    def __post_init__(self) -> None:
-        positive("limit", self.limit)
-        checked_channel(self.channel)
-
-    @property
-    def threshold(self) -> float:
-        """A limit without effect."""
-        return self.limit
-
-    def with_threshold(self, threshold: float) -> AlwaysAlarm:
-        """Give the same dummy with another limit."""
-        return replace(self, limit=threshold)
-
-    def describe(self) -> str:
-        """Say in one line of words what it does."""
-        return f"{self.name} on {self.channel}: alarms in every hour"
-
-    def begin(self, n_series: int) -> _AlwaysState:
-        """Start."""
-        return _AlwaysState()
-
-
-class _AlwaysState(_Dummy):
-    def _statistic(self, values: FloatArray) -> FloatArray:
-        return np.full_like(values, np.inf)
 
 
 @dataclass(frozen=True)
-class NeverAlarm(SteppedDetector):
+class NeverAlarm(_Constant):
     """Never alarm, at any threshold: what an incident costs when nobody looks.
 
-    Parameters
-    ----------
-    limit : float
-        Has no effect, because the statistic is 0; above 0.
-    name : str
-        How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature"}
-        Which series it pretends to read.
-
-    Raises
-    ------
-    SettingError
-        A setting is outside its bounds.
+    Settings are those of `AlwaysAlarm`.
 
     Notes
     -----
@@ -211,32 +209,7 @@ class NeverAlarm(SteppedDetector):
     [-1]
     """
 
-    limit: float = 1.0
+    _VALUE = 0.0
+    _WORDS = "no"
+
     name: str = "never"
-    channel: str = "total"
-
-    def __post_init__(self) -> None:
-        positive("limit", self.limit)
-        checked_channel(self.channel)
-
-    @property
-    def threshold(self) -> float:
-        """A limit without effect."""
-        return self.limit
-
-    def with_threshold(self, threshold: float) -> NeverAlarm:
-        """Give the same dummy with another limit."""
-        return replace(self, limit=threshold)
-
-    def describe(self) -> str:
-        """Say in one line of words what it does."""
-        return f"{self.name} on {self.channel}: alarms in no hour"
-
-    def begin(self, n_series: int) -> _NeverState:
-        """Start."""
-        return _NeverState()
-
-
-class _NeverState(_Dummy):
-    def _statistic(self, values: FloatArray) -> FloatArray:
-        return np.zeros_like(values)

@@ -29,7 +29,7 @@ class ExcessDollars(SteppedDetector):
         Monitored bins that are added up, at least 1.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature"}
+    channel : {"total", "top_user", "top_feature", "feature", "unit_cost"}
         Which series it reads.
 
     Raises

@@ -35,7 +35,7 @@ class NaiveZScore(SeriesDetectorBase):
         Known hours needed, at least 2.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature"}
+    channel : {"total", "top_user", "top_feature", "feature", "unit_cost"}
         Which series it reads.
 
     Raises

@@ -87,8 +87,8 @@ class Tokens(BaseModel):
     Notes
     -----
     Exact: the law over all users of each of the three, `log_median`, `expected` and
-    `share_at_least`. By tables and numerical integration: the draws of a grid, and its
-    `within_log_sd` where users differ. Rounding to whole tokens is left out of all but the draws.
+    `share_at_least`. By a table: the draws of a grid. Rounding to whole tokens is left out of all
+    but the draws.
 
     Examples
     --------
@@ -162,14 +162,6 @@ class Tokens(BaseModel):
     def log_median(self) -> float:
         """Log of the median of users and calls together, before the cap."""
         return _law(self).log_median
-
-    @property
-    def within_log_sd(self) -> float:
-        """Standard deviation of the log of one user's calls, before the cap.
-
-        For a grid whose users differ it is the root mean square over users.
-        """
-        return _law(self).within_log_sd
 
     @property
     def expected(self) -> float:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _REACH = 6.5  # normal scores that the grid's table spans: all but one call in 1e10
 _STEPS = 8192
-_USER_STEPS = 512
 _CALL_STEPS = 1024
 
 
@@ -76,15 +75,6 @@ class Grid:
 
     def share_at_least(self, tokens: float) -> float:
         return float(1 - np.interp(log(tokens), self._logs, self.p)) if tokens > 0 else 1.0
-
-    @property
-    def within_log_sd(self) -> float:
-        """Root mean variance of the logs within users, by numerical integration."""
-        users, weight = _nodes(_USER_STEPS)
-        tokens, calls = self.quadrature(self.log_medians(users))
-        logs = np.log(tokens)
-        first, second = logs @ calls, logs**2 @ calls
-        return sqrt(max(float(weight @ (second - first**2)), 0.0))
 
     @property
     def users_differ(self) -> bool:

@@ -38,10 +38,6 @@ class Lognormal:
         return self.mu
 
     @property
-    def within_log_sd(self) -> float:
-        return self.within
-
-    @property
     def _sd(self) -> float:
         return sqrt(self.within**2 + self.between**2)
 
@@ -114,12 +110,6 @@ class Mixture:
     @property
     def users_differ(self) -> bool:
         return self.between > 0
-
-    @property
-    def within_log_sd(self) -> float:
-        mean = sum(w * mu for w, mu in zip(self.weights, self.mus, strict=True))
-        parts = zip(self.weights, self.mus, self._within, strict=True)
-        return sqrt(sum(w * (sd**2 + (mu - mean) ** 2) for w, mu, sd in parts))
 
     @property
     def expected(self) -> float:

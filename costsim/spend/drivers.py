@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from costsim.errors import DataError, SettingError
+from costsim.show.cards import Ribbon
 from costsim.spend.decomposition import FACTORS, Sums, decompose
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Drivers:
     prompts : pandas.DataFrame
         feature_name, prompt_hash, share (of the feature's calls): prompts that were not in
         the weeks before.
+    ribbon : Ribbon
+        Which records it stands on.
     """
 
     start: datetime
@@ -59,6 +62,7 @@ class Drivers:
     features: pd.DataFrame
     users: pd.DataFrame
     prompts: pd.DataFrame
+    ribbon: Ribbon
 
     @property
     def change_usd(self) -> float:
@@ -116,7 +120,7 @@ class Drivers:
         """Bars of USD by factor, of the features that changed most."""
         from costsim.show import figures
 
-        return figures.spend_drivers(self.features, ax=ax)
+        return figures.spend_drivers(self.features, ribbon=self.ribbon, ax=ax)
 
     def __repr__(self) -> str:
         against = f"{self.weeks} week{'s' * (self.weeks != 1)} before" if self.weeks else "nothing"
@@ -203,6 +207,7 @@ def drivers(records: Records, start: Any, end: Any, *, weeks: int = WEEKS) -> Dr
         features=features,
         users=users[users["change_usd"] > 0].reset_index(drop=True),
         prompts=_new_prompts(before, after) if earlier else _new_prompts(before, after).head(0),
+        ribbon=Ribbon("SIMULATED" if records.simulated else "REAL", records.origin),
     )
 
 

@@ -9,7 +9,7 @@ that it really has.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -21,10 +21,10 @@ from costsim.detect import (
     SeriesDetector,
     Shewhart,
     any_statistic,
-    first_crossings,
 )
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
+from costsim.study.false_alarms import HOURS_A_MONTH, FalseAlarms, Paths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,38 +33,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-HOURS_A_MONTH = 720
 WATCH_DAYS = 28  # one watch: a monitor is started and let run this long, or to its first alarm
 TRAINING_DAYS = 28
+ROUNDS = 12  # of a bisection for the common rate
 WATCHES = 4  # watches in a row on one simulated run
-
-
-@dataclass(frozen=True)
-class FalseAlarms:
-    """First alarms over hours of exposure, as a rate a month (720 hours) with its interval.
-
-    `clustering` is how many times wider alarms spread over the runs than independent watches
-    would: a run with one very busy user alarms in all of its watches, and that is one piece of
-    news and not four.
-    """
-
-    alarms: int
-    exposure_hours: int
-    clustering: float = 1.0
-
-    @property
-    def per_month(self) -> float:
-        return float(self.alarms / self.exposure_hours * HOURS_A_MONTH)
-
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Exact Poisson interval (Garwood 1936) of the monthly rate, on independent alarms."""
-        from scipy.stats import chi2
-
-        tail, independent = (1 - level) / 2, self.alarms / self.clustering
-        low = chi2.ppf(tail, 2 * independent) / 2 if self.alarms else 0.0
-        high = chi2.ppf(1 - tail, 2 * independent + 2) / 2
-        scale = HOURS_A_MONTH / self.exposure_hours * self.clustering
-        return float(low * scale), float(high * scale)
 
 
 @dataclass(frozen=True)
@@ -108,12 +80,18 @@ class Quiet:
             for a, b in spans
         ]
 
-    def false_alarms(self, detector: SeriesDetector) -> FalseAlarms:
-        """First alarms of all watches at the detector's own threshold."""
-        watches, threshold = self.watches(detector), np.array([detector.threshold])
-        found = _count(watches, threshold)[0]
-        raised = np.array([first_crossings(paths, threshold)[:, 0] >= 0 for paths in watches])
-        return replace(found, clustering=clustering(raised))
+    def paths(self, detector: SeriesDetector) -> Paths:
+        """The detector's statistic in all watches, ready for any threshold."""
+        return Paths.of(self.watches(detector))
+
+    def false_alarms(self, *detectors: SeriesDetector) -> FalseAlarms:
+        """First alarms of all watches at a detector's own threshold, or at those of several.
+
+        Of several, the first of them to alarm counts, and the watch ends.
+        """
+        paths = [self.paths(detector) for detector in detectors]
+        firsts = [p.first(d.threshold) for d, p in zip(detectors, paths, strict=True)]
+        return paths[0].false_alarms(*firsts)
 
 
 def _layers(values: Floats) -> list[Floats]:
@@ -127,31 +105,6 @@ def _statistic(
     detector: SeriesDetector, values: Floats, week: NDArray[np.int64], start: int
 ) -> Floats:
     return detector.statistic(values, week, start)
-
-
-def clustering(raised: NDArray[np.bool_]) -> float:
-    """Variance of the runs' numbers of alarms over that of independent watches, at least 1.
-
-    `raised` has shape ``(watches, runs)``.
-    """
-    watches, runs = raised.shape
-    share = raised.mean()
-    independent = watches * share * (1 - share)
-    if runs < 2 or not independent:
-        return 1.0
-    return max(1.0, float(raised.sum(axis=0).var(ddof=1) / independent))
-
-
-def _count(watches: list[Floats], thresholds: Floats) -> list[FalseAlarms]:
-    """First alarms and exposure at each threshold."""
-    alarms = np.zeros(len(thresholds), dtype=np.int64)
-    exposure = np.zeros(len(thresholds), dtype=np.int64)
-    for paths in watches:
-        first = first_crossings(paths, thresholds)
-        raised = first >= 0
-        alarms += raised.sum(axis=0)
-        exposure += np.where(raised, first + 1, paths.shape[1]).sum(axis=0)
-    return [FalseAlarms(int(a), int(e)) for a, e in zip(alarms, exposure, strict=True)]
 
 
 def quiet_runs(
@@ -213,7 +166,8 @@ def calibrate(
     Parameters
     ----------
     detector : SeriesDetector
-        Its threshold is replaced.
+        Its threshold is replaced, unless none above 0 and finite has the rate: what ordinary life
+        never moves, and what alarms at any threshold, comes back as it is.
     quiet : Quiet
         Ordinary life; rates below about ten alarms in all of it cannot be told apart.
     false_alarms_per_month : float
@@ -224,13 +178,56 @@ def calibrate(
     SettingError
         A rate that is not positive, or one that the runs are too short to show.
     """
+    return calibrate_together([detector], quiet, false_alarms_per_month)[0]
+
+
+def calibrate_together(
+    detectors: Sequence[SeriesDetector], quiet: Quiet, false_alarms_per_month: float
+) -> tuple[SeriesDetector, ...]:
+    """Thresholds at which all detectors together have a rate of false alarms, each an equal part.
+
+    Parameters
+    ----------
+    detectors : sequence of SeriesDetector
+        Their thresholds are replaced.
+    quiet : Quiet
+        Ordinary life to set them on.
+    false_alarms_per_month : float
+        Of all of them together, above 0, a month of 720 hours.
+
+    Returns
+    -------
+    tuple of SeriesDetector
+        Each with the threshold that it would have alone at one common rate; the common rate is
+        the largest at which the first alarm of any of them comes no more often than wanted.
+
+    Notes
+    -----
+    Detectors that alarm together cost one false alarm and not several, so the common rate is more
+    than an equal part of the budget: how much more is measured and not assumed.
+    """
     checked_rate(false_alarms_per_month, quiet.months)
-    watches = quiet.watches(detector)
-    finite = np.concatenate([paths[np.isfinite(paths)] for paths in watches])
-    low, high = float(finite.min()), float(finite.max()) + 1e-9
-    for _ in range(2):
-        grid = np.linspace(low, high, 512)
-        rates = np.array([found.per_month for found in _count(watches, grid)])
-        best = int(np.flatnonzero(rates <= false_alarms_per_month)[0])  # the last has no alarm
-        low, high = float(grid[max(best - 1, 0)]), float(grid[best])
-    return detector.with_threshold(high)
+    paths = [quiet.paths(detector) for detector in detectors]
+    return set_together(detectors, paths, false_alarms_per_month)
+
+
+def set_together(
+    detectors: Sequence[SeriesDetector], paths: Sequence[Paths], false_alarms_per_month: float
+) -> tuple[SeriesDetector, ...]:
+    """As :func:`calibrate_together`, from paths that are there already."""
+
+    def rate(each: float) -> float:
+        firsts = [p.first(p.threshold(each)) for p in paths]
+        return paths[0].false_alarms(*firsts).per_month
+
+    low, high = false_alarms_per_month / (2 * len(paths)), false_alarms_per_month
+    if rate(high) <= false_alarms_per_month:  # one detector, or several that are as one
+        low = high
+    for _ in range(ROUNDS if low < high else 0):
+        each = (low * high) ** 0.5
+        low, high = (low, each) if rate(each) > false_alarms_per_month else (each, high)
+    found = [p.threshold(low) for p in paths]
+    return tuple(
+        detector.with_threshold(threshold) if 0 < threshold < inf else detector
+        for detector, threshold in zip(detectors, found, strict=True)
+    )

@@ -14,15 +14,14 @@ from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
 from costsim.simulation.calendar import HOUR_US
 from costsim.simulation.loading import load_scenario
 from costsim.study.calibration import (
-    HOURS_A_MONTH,
     WATCH_DAYS,
     WATCHES,
-    FalseAlarms,
     calibrate,
     checked_rate,
     quiet_runs,
     training_days,
 )
+from costsim.study.false_alarms import HOURS_A_MONTH, FalseAlarms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -305,43 +304,55 @@ class IncidentWatch:
 def _summary(
     detector: SeriesDetector, setting: str, runs: pd.DataFrame, false: FalseAlarms
 ) -> dict[str, object]:
-    from scipy.stats import beta
-
-    kept = runs[~runs["early"] & ~runs["false"]]
-    delays = kept["first_h"].fillna(np.inf).to_numpy()
-    within = int((delays <= 4).sum())
-    count = len(kept)
-    low = float(beta.ppf(0.05, within, count - within + 1)) if within else 0.0
-    rate_low, rate_high = false.interval()
-
-    def quantile(values: NDArray[np.float64], q: float) -> float:
-        found = np.quantile(values, q, method="higher") if count else np.nan
-        return float(found) if np.isfinite(found) else float("nan")
-
-    burned = kept["burned_usd"].to_numpy()
-    met = kept["first_h"].dropna()
+    low, high = false.interval()
     return {
         "detector": detector.name,
         "setting": setting,
         "channel": detector.channel,
         "threshold": detector.threshold,
         "false_alarms_per_month": false.per_month,
-        "fa_low": rate_low,
-        "fa_high": rate_high,
+        "fa_low": low,
+        "fa_high": high,
+        **outcome(runs),
+        "foil": detector.name == "naive z-score",
+    }
+
+
+def outcome(runs: pd.DataFrame) -> dict[str, float]:
+    """Delays and dollars over some runs' first alarms, as :meth:`IncidentWatch.rows` gives them.
+
+    Those with an alarm before the incident are left out, and their shares told. A miss is a delay
+    of infinity: a quantile that falls on one is missing.
+    """
+    from scipy.stats import beta
+
+    kept = runs[~runs["early"] & ~runs["false"]]
+    delays = kept["first_h"].fillna(np.inf).to_numpy()
+    burned = kept["burned_usd"].to_numpy()
+    count, within = len(kept), int((delays <= 4).sum())
+    met = kept["first_h"].dropna()
+    nan = float("nan")
+    low = float(beta.ppf(0.05, within, count - within + 1)) if within else 0.0
+
+    def quantile(values: NDArray[np.float64], q: float) -> float:
+        found = np.quantile(values, q, method="higher") if count else np.nan
+        return float(found) if np.isfinite(found) else nan
+
+    return {
         "delay_median_h": quantile(delays, 0.5),
-        "delay_mean_h": float(met.mean()) if len(met) else float("nan"),
+        "delay_mean_h": float(met.mean()) if len(met) else nan,
         "delay_p90_h": quantile(delays, 0.9),
-        "caught_within_1h": float((delays <= 1).mean()) if count else float("nan"),
-        "caught_within_4h": within / count if count else float("nan"),
+        "caught_within_1h": float((delays <= 1).mean()) if count else nan,
+        "caught_within_2h": float((delays <= 2).mean()) if count else nan,
+        "caught_within_4h": within / count if count else nan,
         "caught_within_4h_low": low,
-        "missed": float(kept["missed"].mean()) if count else float("nan"),
+        "missed": float(kept["missed"].mean()) if count else nan,
         "burned_median_usd": quantile(burned, 0.5),
-        "burned_mean_usd": float(burned.mean()) if count else float("nan"),
+        "burned_mean_usd": float(burned.mean()) if count else nan,
         "burned_p90_usd": quantile(burned, 0.9),
         "early": float(runs["early"].mean()),
         "false_before_launch": float(runs["false"].mean()),
         "kept_runs": count,
-        "foil": detector.name == "naive z-score",
     }
 
 

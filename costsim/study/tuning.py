@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,15 +22,22 @@ from costsim.detect.suite import Suite
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
 from costsim.simulation.loading import load_scenario, scenario_names
-from costsim.study.calibration import TRAINING_DAYS, WATCH_DAYS, WATCHES, checked_rate, quiet_runs
-from costsim.study.comparison import IncidentWatch, study_seeds
-from costsim.study.joint import Paths, counted, set_together, together
+from costsim.study.calibration import (
+    TRAINING_DAYS,
+    WATCH_DAYS,
+    WATCHES,
+    checked_rate,
+    quiet_runs,
+    set_together,
+)
+from costsim.study.comparison import IncidentWatch, outcome, study_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
     from costsim.records.dataset import Records
+    from costsim.show.cards import Ribbon
     from costsim.simulation.scenario import Scenario
 
 NOTCHES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -42,6 +49,7 @@ JUDGED: Final = (
     "caught_within_4h_low",
     "missed",
     "early",
+    "false_before_launch",
     "delay_median_h",
     "burned_median_usd",
     "burned_mean_usd",
@@ -72,6 +80,7 @@ class Tuning:
     suite: Suite
     curve: pd.DataFrame
     members: pd.DataFrame
+    seed: int
     warnings: tuple[str, ...] = ()
 
     @property
@@ -86,7 +95,17 @@ class Tuning:
         """Dollars burned against false alarms a month."""
         from costsim.show import figures
 
-        return figures.operating_curve(self.curve, chosen=self.suite.false_alarms_per_month, ax=ax)
+        return figures.operating_curve(
+            self.curve, chosen=self.suite.false_alarms_per_month, ribbon=self.ribbon, ax=ax
+        )
+
+    @property
+    def ribbon(self) -> Ribbon:
+        """What the numbers stand on."""
+        from costsim.show.cards import Ribbon
+
+        text = f"{self.scenario.name}, study seed {self.seed}, hash {self.scenario.hash}"
+        return Ribbon("SIMULATED", text)
 
     def words(self) -> str:
         """Say what the suite does at its budget."""
@@ -109,7 +128,7 @@ class Tuning:
     def _repr_html_(self) -> str:
         from costsim.show.tables import table_html
 
-        caption = repr(self).split("; next")[0]
+        caption = f"{self.ribbon}: {self.words()}"
         return table_html(self.curve, caption=caption) + table_html(self.members)
 
 
@@ -214,8 +233,8 @@ def tune(
         )
         for purpose in (1, 2)
     )
-    paths = [Paths.of(detector, quiet) for detector in members]
-    later = [Paths.of(detector, fresh) for detector in members]
+    paths = [quiet.paths(detector) for detector in members]
+    later = [fresh.paths(detector) for detector in members]
     incident = _incident(wanted, seed, replicates, workers)
     rates = [false_alarms_per_month * notch for notch in NOTCHES]
     rates = [rate for rate in rates if rate * months >= 10]
@@ -223,7 +242,7 @@ def tune(
     for rate in rates:
         at[rate] = set_together(members, paths, rate)
         firsts = [p.first(d.threshold) for d, p in zip(at[rate], later, strict=True)]
-        found = counted(together(firsts), later[0].highest)
+        found = later[0].false_alarms(*firsts)
         low_rate, high_rate = found.interval()
         row = {"wanted": rate, "measured": found.per_month, "low": low_rate, "high": high_rate}
         rows.append(row | _judged(at[rate], incident))
@@ -234,7 +253,7 @@ def tune(
             "channel": [d.channel for d in chosen],
             "threshold": [d.threshold for d in chosen],
             "alone_per_month": [
-                counted(p.first(d.threshold), p.highest).per_month
+                p.false_alarms(p.first(d.threshold)).per_month
                 for d, p in zip(chosen, later, strict=True)
             ],
             "first": _first_of(chosen, incident),
@@ -242,7 +261,7 @@ def tune(
     )
     on = f"{calibration_runs} runs of ordinary life of {wanted.name}, seed {seed}"
     suite = Suite(name or wanted.name, chosen, float(false_alarms_per_month), on)
-    return Tuning(wanted, suite, pd.DataFrame(rows), table)
+    return Tuning(wanted, suite, pd.DataFrame(rows), table, seed)
 
 
 def tune_records(records: Records, *, level: str = "product", **options: Any) -> Tuning:
@@ -277,7 +296,7 @@ def tune_records(records: Records, *, level: str = "product", **options: Any) ->
     guessed = [key for key in fit.assumed if key.startswith("noise.")]
     if guessed:
         warnings.append(f"assumed, not learnt from the records: {', '.join(guessed)}")
-    return Tuning(found.scenario, found.suite, found.curve, found.members, tuple(warnings))
+    return replace(found, warnings=tuple(warnings))
 
 
 def tune_library(**options: Any) -> pd.DataFrame:
@@ -348,34 +367,13 @@ def _firsts(detectors: Sequence[SeriesDetector], judged: Judged) -> Any:
 
 
 def _judged(detectors: Sequence[SeriesDetector], judged: Judged | None) -> dict[str, float]:
-    """The suite on the incident's runs; those with an alarm before its start are left out."""
-    from scipy.stats import beta
-
+    """The suite on the incident's runs."""
     if judged is None:
         return dict.fromkeys(JUDGED, float("nan"))
     watch, spend = judged
     first = _firsts(detectors, judged).min(axis=0)
-    runs = watch.rows(np.where(first > watch.end, -1, first), spend, 0)
-    kept = runs[~runs["early"] & ~runs["false"]]
-    count = len(kept)
-    if not count:
-        return dict.fromkeys(JUDGED, float("nan")) | {"early": 1.0}
-    delay = kept["first_h"].fillna(np.inf).to_numpy()
-    within = int((delay <= 4).sum())
-    burned = kept["burned_usd"].to_numpy()
-    median = float(np.quantile(delay, 0.5, method="higher"))
-    values = (
-        float((delay <= 2).mean()),
-        within / count,
-        float(beta.ppf(0.05, within, count - within + 1)) if within else 0.0,
-        float(kept["missed"].mean()),
-        float(1 - count / len(runs)),
-        median if np.isfinite(median) else float("nan"),
-        float(np.median(burned)),
-        float(burned.mean()),
-        float(np.quantile(burned, 0.9)),
-    )
-    return dict(zip(JUDGED, values, strict=True))
+    found = outcome(watch.rows(np.where(first > watch.end, -1, first), spend, 0))
+    return {name: found[name] for name in JUDGED}
 
 
 def _first_of(detectors: Sequence[SeriesDetector], judged: Judged | None) -> list[float]:

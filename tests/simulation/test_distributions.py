@@ -103,7 +103,7 @@ def moments(tokens, log_medians):
 @pytest.mark.parametrize("tokens", CASES)
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_quadrature_of_a_call_gives_integrals_of_the_capped_density(tokens, n):
-    sd = tokens.within_log_sd
+    sd = np.sqrt(tokens.log_sd**2 - tokens.between_users_log_sd**2)
     for median in (100.0, 900.0, 60_000.0):
         found = moments(tokens, np.array([np.log(median)]))[n - 1][0]
         cap = tokens.max or np.inf
@@ -235,17 +235,16 @@ def test_a_mixture_s_users_differ_by_a_lognormal_factor():
     uncapped = tokens.model_copy(update={"max": None})
     logs = np.log([uncapped.sample(rng, medians) for _ in range(10)])
     within = np.sqrt(logs.var(axis=0, ddof=1).mean())
-    assert within == pytest.approx(tokens.within_log_sd, rel=0.02)
-    assert logs.var() == pytest.approx(tokens.within_log_sd**2 + 0.4**2, rel=0.02)
-
-
-def test_the_spread_within_a_grid_s_users_is_the_root_mean_square():
-    for tokens in (GRIDS[0], GRIDS[1], GRIDS[3]):
-        rng = np.random.default_rng(14)
-        medians = tokens.user_log_median(rng, 20_000)
-        logs = np.log(np.maximum([tokens.sample(rng, medians) for _ in range(10)], 1))
-        within = np.sqrt(logs.var(axis=0, ddof=1).mean())
-        assert within == pytest.approx(tokens.within_log_sd, rel=0.03)
+    parts = tokens.mixture
+    mus = [np.log(part.median or part.mean) - (part.log_sd**2 / 2 if part.mean else 0)
+           for part in parts]  # fmt: skip
+    mean = sum(part.weight * mu for part, mu in zip(parts, mus, strict=True))
+    whole = sum(
+        part.weight * (part.log_sd**2 + (mu - mean) ** 2)
+        for part, mu in zip(parts, mus, strict=True)
+    )
+    assert logs.var() == pytest.approx(whole, rel=0.02)
+    assert within == pytest.approx(np.sqrt(whole - 0.4**2), rel=0.02)
 
 
 def test_laws_are_frozen_compared_and_hashed_by_what_they_state():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from costsim.detect.hours import FloatArray
@@ -72,3 +73,17 @@ def checked_baseline(baseline: object) -> None:
     other = hasattr(baseline, "path") or hasattr(baseline, "statistic")
     if other or not isinstance(baseline, Baseline):
         raise SettingError(f"baseline must be a Baseline such as HourOfWeek(); got {baseline!r}")
+
+
+def checked_counts(baseline: object, dispersion: float, least_calls: float) -> None:
+    """Check the settings that detectors of counts share.
+
+    Raises
+    ------
+    SettingError
+        One is outside its bounds.
+    """
+    checked_baseline(baseline)
+    if not 0 <= dispersion < inf:
+        raise SettingError(f"dispersion must be at least 0 and finite; got {dispersion!r}")
+    at_least("least_calls", least_calls, 1e-9)

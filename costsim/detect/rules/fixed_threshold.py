@@ -19,7 +19,7 @@ class FixedThreshold(Rule):
         Dollars, above 0.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature"}
+    channel : {"total", "top_user", "top_feature", "feature", "unit_cost"}
         Whose dollars: all, the hour's dearest user's, or feature's. By default the feature's: a
         new feature has no baseline, but dollars it has from its first hour.
 

@@ -30,7 +30,7 @@ class LiteLLMRule(SteppedDetector):
         Days before today that the mean is taken of, at least 1.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature"}
+    channel : {"total", "top_user", "top_feature", "feature", "unit_cost"}
         Which series it reads; the hour's dearest user by default.
 
     Raises

@@ -29,7 +29,7 @@ class SustainedGrowth(SteppedDetector):
         week before counts as.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature"}
+    channel : {"total", "top_user", "top_feature", "feature", "unit_cost"}
         Which series it reads. For one feature, run it on that feature's own series.
 
     Raises

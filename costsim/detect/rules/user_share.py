@@ -23,7 +23,7 @@ class UserShare(Rule):
         Share of it, above 0; 0.01 is 1%.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature"}
+    channel : {"total", "top_user", "top_feature", "feature", "unit_cost"}
         Whose dollars; the hour's dearest user's by default.
 
     Raises
