@@ -85,6 +85,9 @@ def test_servegen_keeps_its_volume_variation_and_large_clients(model):
         assert table.loc[measure, "ok"], table.loc[measure]
     missed = table.index[~table["ok"]]
     known = ("dispersion of 300 s", "input tokens", "output tokens")
+    assert "autocorrelation at 168 h" in table.index
+    if model == "m-large":
+        known += ("autocorrelation at 168 h",)
     assert missed.str.startswith(known).all(), missed
     assert "noise.hour_sigma" not in fit.assumed
     assert fit.scenario.noise.hour_phi > 0.2
