@@ -68,8 +68,10 @@ class Tuning:
     curve : pandas.DataFrame
         A row a notch: wanted (false alarms a month), measured, low, high (on fresh runs, 95%),
         and for the scenario's incident caught_within_2h, caught_within_4h, caught_within_4h_low
-        (one-sided 95%), missed, early, delay_median_h, burned_median_usd, burned_mean_usd,
-        burned_p90_usd; missing without an incident.
+        (one-sided 95%), missed, early and false_before_launch (shares of runs with an alarm
+        between launch and incident, and before the launch, which all others leave out),
+        delay_median_h, burned_median_usd, burned_mean_usd, burned_p90_usd; missing without an
+        incident.
     members : pandas.DataFrame
         A row a detector at the wanted rate: detector, channel, threshold, alone_per_month (on
         fresh runs), first (share of the incident's runs that it was first to alarm in).
@@ -311,9 +313,10 @@ def tune_library(**options: Any) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row a scenario with an incident in its week: scenario, cause, false_alarms (a month, on
-        fresh runs), within_2h and within_4h (shares of the runs without an early alarm), missed,
-        early, median_h, median_usd and p90_usd (burned), first (the detector that is most often
-        the first). Scenarios whose incident begins before their week are left out.
+        fresh runs), within_2h and within_4h (shares of the runs without an alarm before the
+        incident), missed, left_out (share of the runs with one), median_h, median_usd and p90_usd
+        (burned), first (the detector that is most often the first). Scenarios whose incident
+        begins before their week are left out.
     """
     import pandas as pd
 
@@ -335,7 +338,7 @@ def tune_library(**options: Any) -> pd.DataFrame:
                 "within_2h": row["caught_within_2h"],
                 "within_4h": row["caught_within_4h"],
                 "missed": row["missed"],
-                "early": row["early"],
+                "left_out": row["early"] + row["false_before_launch"],
                 "median_h": row["delay_median_h"],
                 "median_usd": row["burned_median_usd"],
                 "p90_usd": row["burned_p90_usd"],
