@@ -72,7 +72,7 @@ fit-report: $(READY) ## docs/fit.md, from public traces in TRACES (not in this r
 	@$(BIN)/python -m costsim.simulation.fitting.report $(TRACES) docs/fit.md
 
 lock: ## requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --group dev --extra lab --extra dask --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --group dev --extra lab --extra dask --extra redis --extra notify --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
 		--custom-compile-command "make lock" -o requirements.lock
 

@@ -19,11 +19,12 @@ CONDA = {
     "matplotlib-base": "matplotlib",
     "seaborn-base": "seaborn",
     "python-tzdata": "tzdata",
+    "redis-py": "redis",
 }
 
 
 def split(requirement: str) -> tuple[str, str]:
-    name, rest = re.match(r"([A-Za-z0-9_.-]+)\s*(.*)", requirement).groups()
+    name, rest = re.match(r"([A-Za-z0-9_.-]+)(?:\[[a-z,]+\])?\s*(.*)", requirement).groups()
     return name.lower(), rest.split(";")[0].replace(" ", "")
 
 
