@@ -45,11 +45,11 @@ def tune(
     """
     from costsim import load_scenario, read_records
     from costsim.cli.output import next_step, print_json, print_wrapped, rows
+    from costsim.detect import suite_members
     from costsim.errors import SettingError
     from costsim.show.tables import table_text
     from costsim.study import tune as run
     from costsim.study import tune_library, tune_records
-    from costsim.study.tuning import suite_members
 
     if save is not None and save.exists() and not overwrite:
         raise SettingError(f"{save} is there already; --overwrite replaces it")

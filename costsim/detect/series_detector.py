@@ -17,10 +17,11 @@ from costsim.errors import UnknownNameError
 if TYPE_CHECKING:
     import pandas as pd
 
-Channel = Literal["total", "top_user", "top_feature", "feature", "unit_cost"]
+Channel = Literal["total", "top_user", "top_feature", "feature", "unit_cost", "calls"]
 CHANNELS: tuple[str, ...] = get_args(Channel)
 """All dollars; those of the hour's dearest user or feature; each feature's own; each feature's USD
-per 1,000 calls. The last two are a series a feature, and alarm when any of them does."""
+per 1,000 calls; all calls. ``feature`` and ``unit_cost`` are a series a feature, and alarm when any
+of them does; ``calls`` is the one that holds no dollars."""
 
 
 def checked_channel(channel: str) -> None:

@@ -26,8 +26,8 @@ class HourlySpend:
 
     `total`, `top_user` and `top_feature` are what detectors read; `excess` are the dollars that
     the scenario's incidents add. `hour_of_week` (hours,) is local, Monday 00 = 0. `each` has the
-    channels of a series a feature, ``feature`` and ``unit_cost``, of shape ``(runs, hours,
-    features)``.
+    other channels: ``calls``, and those of a series a feature, ``feature`` and ``unit_cost``, of
+    shape ``(runs, hours, features)``.
     """
 
     total: Floats
@@ -38,9 +38,37 @@ class HourlySpend:
     each: Mapping[str, Floats] = field(default_factory=dict)
 
     def channel(self, name: str) -> Floats:
-        """One of `total`, `top_user`, `top_feature`; or of `each`, with features last."""
+        """One of `total`, `top_user`, `top_feature`; or of `each`, with features last.
+
+        ``feature:2`` is the third feature's series alone.
+        """
+        name, _, one = name.partition(":")
         values: Floats = self.each[name] if name in self.each else getattr(self, name)
-        return values
+        return values[:, :, int(one)] if one else values
+
+    @classmethod
+    def joined(cls, parts: Sequence[HourlySpend]) -> HourlySpend:
+        """Runs of several scenarios over the same hours, one after another.
+
+        Where one has more series than another in a channel of `each`, the other's are missing.
+        """
+
+        def wide(values: Floats, width: int) -> Floats:
+            if values.ndim == 2:
+                return values
+            gap = width - values.shape[2]
+            return np.pad(values, ((0, 0), (0, 0), (0, gap)), constant_values=np.nan)
+
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        each = {}
+        for name in first.each:
+            width = max(part.each[name].shape[-1] for part in parts)
+            each[name] = np.concatenate([wide(part.each[name], width) for part in parts])
+        plain = ("total", "top_user", "top_feature", "excess")
+        values = {name: np.concatenate([getattr(p, name) for p in parts]) for name in plain}
+        return cls(**values, hour_of_week=first.hour_of_week, each=each)
 
 
 def sample_hourly(scenario: Scenario, seeds: Sequence[int], *, workers: int = 2) -> HourlySpend:
@@ -72,6 +100,7 @@ def sample_hourly(scenario: Scenario, seeds: Sequence[int], *, workers: int = 2)
     total, top_user, top_feature, excess = (np.stack([f[i] for f in found]) for i in range(4))
     usd, calls = (np.stack([f[i] for f in found]) for i in (4, 5))
     each = {"feature": since_first_call(usd, calls), "unit_cost": unit_cost(usd, calls)}
+    each["calls"] = calls.sum(axis=2)
     return HourlySpend(total, top_user, top_feature, excess, plan.bin_of_week, each)
 
 

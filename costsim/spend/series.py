@@ -132,7 +132,7 @@ class Channels:
 
         ``feature`` are dollars from the feature's first call on: before it there is nothing to
         compare a launch with, and no 0 that it would rise from. ``unit_cost`` is USD per 1,000
-        calls, missing in hours of less than 20 calls.
+        calls, missing in hours of less than 20 calls. ``calls`` are those of all features.
         """
         if name == "feature":
             usd = since_first_call(self.features, self.calls)
@@ -140,6 +140,8 @@ class Channels:
         if name == "unit_cost":
             cost = unit_cost(self.features, self.calls)
             return {str(key): cost[key] for key in cost}
+        if name == "calls":
+            return {"": self.calls.sum(axis=1)}
         return {"": self[name]}
 
 

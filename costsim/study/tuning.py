@@ -8,29 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from costsim.detect import (
-    CUSUM,
-    Detector,
-    FeedSilence,
-    HourOfWeek,
-    SeriesDetector,
-    Shewhart,
-    UserShare,
-)
-from costsim.detect.presets import seasonal_cusum, seasonal_ewma, seasonal_z_score
-from costsim.detect.suite import Suite
+from costsim.detect import SeriesDetector, Suite, suite_members
 from costsim.errors import SettingError
-from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
-from costsim.simulation.loading import load_scenario, scenario_names
-from costsim.study.calibration import (
-    TRAINING_DAYS,
-    WATCH_DAYS,
-    WATCHES,
-    checked_rate,
-    quiet_runs,
-    set_together,
-)
-from costsim.study.comparison import IncidentWatch, outcome, study_seeds
+from costsim.simulation.loading import load_scenario
+from costsim.study.calibration import checked_rate, set_together
+from costsim.study.incident_runs import IncidentRuns
+from costsim.study.ordinary import OrdinaryLife
+from costsim.study.outcome import outcome
+from costsim.study.quiet import TRAINING_DAYS, WATCH_DAYS, WATCHES, quiet_runs
+from costsim.study.seeds import study_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,38 +120,6 @@ class Tuning:
         return table_html(self.curve, caption=caption) + table_html(self.members)
 
 
-def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector, ...]:
-    """Detectors of the default suite: by hour of the week, for total, feature and user.
-
-    Parameters
-    ----------
-    daily_budget_usd : float, optional
-        With it a user's hour is held against a share of it; without, against the dearest
-        user's of that hour of the week.
-
-    Examples
-    --------
-    >>> [detector.name for detector in suite_members()][:2]
-    ['seasonal CUSUM', 'seasonal z-score']
-    """
-    user: SeriesDetector = (
-        UserShare(daily_budget_usd)
-        if daily_budget_usd is not None
-        else Detector(HourOfWeek(), Shewhart(), name="dearest user", channel="top_user")
-    )
-    return (
-        seasonal_cusum(),
-        seasonal_z_score(),
-        seasonal_ewma(),
-        Detector(HourOfWeek(), CUSUM(k=1.0), name="feature CUSUM", channel="feature"),
-        Detector(HourOfWeek(), Shewhart(), name="feature z-score", channel="feature"),
-        Detector(HourOfWeek(), CUSUM(k=1.0), name="unit cost CUSUM", channel="unit_cost"),
-        Detector(HourOfWeek(), Shewhart(), name="top feature z-score", channel="top_feature"),
-        user,
-        FeedSilence(HourOfWeek()),
-    )
-
-
 def tune(
     scenario: Scenario | str,
     detectors: Sequence[SeriesDetector] | None = None,
@@ -175,6 +129,7 @@ def tune(
     replicates: int = 200,
     seed: int = 0,
     name: str = "",
+    life: OrdinaryLife | None = None,
     workers: int = 2,
 ) -> Tuning:
     """Set a suite's thresholds on ordinary life, and show what each notch costs and saves.
@@ -185,7 +140,7 @@ def tune(
         Its ordinary life, without launches and incidents, is what thresholds are set on; its
         incident, where it has exactly one in its week, is what they are judged by.
     detectors : sequence of SeriesDetector, optional
-        :func:`suite_members` for the scenario's budget by default.
+        :func:`costsim.detect.suite_members` for the scenario's budget by default.
     false_alarms_per_month : float
         Of all detectors together, above 0.
     calibration_runs : int
@@ -197,6 +152,8 @@ def tune(
         Of the study.
     name : str
         Of the suite; the scenario's by default.
+    life : OrdinaryLife, optional
+        How many launches and campaigns ordinary life has.
     workers : int
         Threads; never changes a number.
 
@@ -231,6 +188,7 @@ def tune(
             wanted,
             study_seeds(seed, purpose, calibration_runs),
             training=training,
+            life=life,
             workers=workers,
         )
         for purpose in (1, 2)
@@ -261,7 +219,10 @@ def tune(
             "first": _first_of(chosen, incident),
         }
     )
-    on = f"{calibration_runs} runs of ordinary life of {wanted.name}, seed {seed}"
+    on = (
+        f"{calibration_runs} runs of ordinary life of {wanted.name} with "
+        f"{(life or OrdinaryLife()).words()}, seed {seed}"
+    )
     suite = Suite(name or wanted.name, chosen, float(false_alarms_per_month), on)
     return Tuning(wanted, suite, pd.DataFrame(rows), table, seed)
 
@@ -301,88 +262,31 @@ def tune_records(records: Records, *, level: str = "product", **options: Any) ->
     return replace(found, warnings=tuple(warnings))
 
 
-def tune_library(**options: Any) -> pd.DataFrame:
-    """Tune a suite for every incident of the library, each on its own ordinary life.
-
-    Parameters
-    ----------
-    **options
-        As of :func:`tune`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a scenario with an incident in its week: scenario, cause, false_alarms (a month, on
-        fresh runs), within_2h and within_4h (shares of the runs without an alarm before the
-        incident), missed, left_out (share of the runs with one), median_h, median_usd and p90_usd
-        (burned), first (the detector that is most often the first). Scenarios whose incident
-        begins before their week are left out.
-    """
-    import pandas as pd
-
-    table = []
-    for name in scenario_names():
-        scenario = load_scenario(name)
-        try:
-            IncidentWatch.of(scenario)
-        except SettingError:  # no incident, or none that lies in the week
-            continue
-        found = tune(scenario, **options)
-        row = found.chosen
-        first = found.members.sort_values(["first", "detector"], ascending=[False, True])
-        table.append(
-            {
-                "scenario": name,
-                "cause": next(iter(scenario.incidents.values())).cause,
-                "false_alarms": row["measured"],
-                "within_2h": row["caught_within_2h"],
-                "within_4h": row["caught_within_4h"],
-                "missed": row["missed"],
-                "left_out": row["early"] + row["false_before_launch"],
-                "median_h": row["delay_median_h"],
-                "median_usd": row["burned_median_usd"],
-                "p90_usd": row["burned_p90_usd"],
-                "first": first["detector"].iloc[0],
-            }
-        )
-    return pd.DataFrame(table)
-
-
 def _history(scenario: Scenario) -> int:
     return (scenario.focus.start - scenario.start).days
 
 
-Judged = tuple[IncidentWatch, HourlySpend]
-
-
-def _incident(scenario: Scenario, seed: int, replicates: int, workers: int) -> Judged | None:
+def _incident(scenario: Scenario, seed: int, replicates: int, workers: int) -> IncidentRuns | None:
     if not scenario.incidents:
         return None
-    watch = IncidentWatch.of(scenario)
-    return watch, sample_hourly(scenario, study_seeds(seed, 3, replicates), workers=workers)
+    return IncidentRuns.of(scenario, study_seeds(seed, 3, replicates), workers=workers)
 
 
-def _firsts(detectors: Sequence[SeriesDetector], judged: Judged) -> Any:
-    """First alarms, shape ``(detectors, runs)``, a large number for none."""
-    watch, spend = judged
-    firsts = np.stack([watch.first(detector, spend) for detector in detectors])
-    return np.where(firsts < 0, np.iinfo(np.int64).max, firsts)
-
-
-def _judged(detectors: Sequence[SeriesDetector], judged: Judged | None) -> dict[str, float]:
+def _judged(detectors: Sequence[SeriesDetector], incident: IncidentRuns | None) -> dict[str, float]:
     """The suite on the incident's runs."""
-    if judged is None:
+    if incident is None:
         return dict.fromkeys(JUDGED, float("nan"))
-    watch, spend = judged
-    first = _firsts(detectors, judged).min(axis=0)
-    found = outcome(watch.rows(np.where(first > watch.end, -1, first), spend, 0))
+    firsts = zip(*(incident.first(detector) for detector in detectors), strict=True)
+    found = outcome(incident.rows([np.minimum.reduce(part) for part in firsts]))
     return {name: found[name] for name in JUDGED}
 
 
-def _first_of(detectors: Sequence[SeriesDetector], judged: Judged | None) -> list[float]:
+def _first_of(detectors: Sequence[SeriesDetector], incident: IncidentRuns | None) -> list[float]:
     """Share of the runs in which each detector was the first, or one of those, to see it."""
-    if judged is None:
+    if incident is None:
         return [float("nan")] * len(detectors)
-    firsts = _firsts(detectors, judged)
-    seen = (firsts >= judged[0].onset) & (firsts == firsts.min(axis=0)) & (firsts < judged[0].end)
-    return [float(share) for share in seen.mean(axis=1)]
+    each = [incident.first(detector) for detector in detectors]
+    earliest = np.concatenate([np.minimum.reduce(part) for part in zip(*each, strict=True)])
+    return [
+        float((incident.seen(first) & (np.concatenate(first) == earliest)).mean()) for first in each
+    ]

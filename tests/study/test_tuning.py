@@ -23,7 +23,8 @@ from costsim.simulation import load_scenario, simulate
 from costsim.simulation.bin_sampler import sample_hourly
 from costsim.study import quiet_runs, tune, tune_records
 from costsim.study.calibration import calibrate, calibrate_together
-from costsim.study.comparison import IncidentWatch, study_seeds
+from costsim.study.incident_runs import IncidentWatch
+from costsim.study.seeds import study_seeds
 
 PAIR = (seasonal_cusum(), seasonal_z_score())
 

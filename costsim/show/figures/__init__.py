@@ -11,7 +11,7 @@ from costsim.show.figures.drivers import spend_drivers
 from costsim.show.figures.header import alt_text
 from costsim.show.figures.incident_library import incident_gallery, incident_panels
 from costsim.show.figures.month import month_to_date
-from costsim.show.figures.operating import operating_curve
+from costsim.show.figures.operating import operating_curve, operating_curves
 from costsim.show.figures.parts import breakdown, concentration, cost_per_call
 from costsim.show.figures.picture import png, svg
 from costsim.show.figures.runs import burned_runs
@@ -38,6 +38,7 @@ __all__ = [
     "incident_panels",
     "month_to_date",
     "operating_curve",
+    "operating_curves",
     "page_width",
     "png",
     "spend_drivers",
