@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from costsim.cli.compare import compare
 from costsim.cli.demo import demo
 from costsim.cli.detect import detect
 from costsim.cli.estimate import estimate
@@ -82,6 +83,7 @@ app.command()(fit)
 app.command()(spend)
 app.command()(detect)
 app.command()(tune)
+app.command()(compare)
 app.add_typer(report_app, name="report")
 app.command()(prices)
 app.command()(doctor)

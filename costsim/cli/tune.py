@@ -32,6 +32,12 @@ def tune(
         bool,
         typer.Option("--any-budget", help="No rule in dollars of this budget."),
     ] = False,
+    naming_runs: Annotated[
+        int,
+        typer.Option(
+            help="For the library: runs of call records in which it is looked at what is named."
+        ),
+    ] = 0,
     save: Annotated[
         Path | None, typer.Option(help="Write the suite to this file.", show_default=False)
     ] = None,
@@ -44,12 +50,13 @@ def tune(
     the incident is judged on a third set.
     """
     from costsim import load_scenario, read_records
-    from costsim.cli.output import next_step, print_json, print_wrapped, rows
+    from costsim.cli.output import next_step, print_json, print_wrapped, progress, rows
     from costsim.detect import suite_members
     from costsim.errors import SettingError
     from costsim.show.tables import table_text
     from costsim.study import tune as run
     from costsim.study import tune_library, tune_records
+    from costsim.study.library import incident_scenarios
 
     if save is not None and save.exists() and not overwrite:
         raise SettingError(f"{save} is there already; --overwrite replaces it")
@@ -65,7 +72,13 @@ def tune(
     if source == "library":
         if save is not None:
             raise SettingError("--save is of one suite; give a scenario or a folder, not library")
-        table = tune_library(**options)
+        with progress(len(incident_scenarios()), "tuning") as bar:
+
+            def say(name: str) -> None:
+                bar.set_description(f"tuning for {name}")
+                bar.update(1)
+
+            table = tune_library(naming_runs=naming_runs, say=say, **options)
         if as_json:
             print_json(rows(table))
             return

@@ -5,7 +5,8 @@ from costsim.study.calibration import calibrate
 from costsim.study.compare import compare_detectors
 from costsim.study.comparison import Comparison
 from costsim.study.false_alarms import FalseAlarms
-from costsim.study.library import tune_library
+from costsim.study.library import LibraryComparison, benign_weeks, compare_library, tune_library
+from costsim.study.naming import naming
 from costsim.study.ordinary import OrdinaryLife
 from costsim.study.quiet import quiet_runs
 from costsim.study.sweep import sweep
@@ -15,11 +16,15 @@ from costsim.study.tuning import Tuning, tune, tune_records
 __all__ = [
     "Comparison",
     "FalseAlarms",
+    "LibraryComparison",
     "OrdinaryLife",
     "Sweep",
     "Tuning",
+    "benign_weeks",
     "calibrate",
     "compare_detectors",
+    "compare_library",
+    "naming",
     "quiet_runs",
     "spend_totals",
     "sweep",

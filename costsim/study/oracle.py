@@ -141,6 +141,15 @@ class Limit:
         """Whether the incident can be found at all: by the oracle in 99.9% of the runs."""
         return self.caught >= 0.999
 
+    def to_dict(self) -> dict[str, object]:
+        """Its numbers and words by name."""
+        numbers = ("delay_median_h", "burned_median_usd", "caught", "detectable", "iid_h")
+        return {
+            "channel": self.oracle.channel,
+            **{name: getattr(self, name) for name in numbers},
+            "words": self.words(),
+        }
+
     def words(self) -> str:
         """Two sentences for who decides."""
         if not self.detectable:

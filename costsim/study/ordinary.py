@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from costsim.errors import SettingError
+from costsim.simulation.new_feature import average_day_weight
 from costsim.simulation.settings import Surge
 from costsim.simulation.settings.people import Bass, Cohort, FirstUse
 
@@ -125,7 +126,9 @@ def _launch(
     like = list(usual)[int(rng.integers(len(usual)))]
     calls, usd = usual[like]
     bill = sum(each for _, each in usual.values())
-    wanted = bill * _log_uniform(BILL_SHARE, rng) / usd * calls
+    # calls a day are those of a day of weight 1
+    weight = average_day_weight(scenario.profiles[scenario.features[like].profile])
+    wanted = bill * _log_uniform(BILL_SHARE, rng) / usd * calls / weight
     users = max(5, round(scenario.population.users * _log_uniform(ADOPTERS, rng)))
     first = FirstUse(bass=Bass(), launch_day_hours=(10, 18))
     cohort = Cohort(
