@@ -49,7 +49,7 @@ def compare(
     """
     from costsim import load_scenario
     from costsim.cli.output import next_step, print_json, print_wrapped, progress, rows
-    from costsim.detect import compared_detectors
+    from costsim.detect import SeriesDetector, Suite, compared_detectors
     from costsim.errors import SettingError
     from costsim.show.figures import png
     from costsim.show.tables import table_text
@@ -79,7 +79,8 @@ def compare(
         else:
             scenario = load_scenario(source)
             budget = scenario.monthly_budget_usd
-            watching = (*compared_detectors(budget, refitted=refitted), default_suite(budget))
+            every = compared_detectors(budget, refitted=refitted)
+            watching: list[SeriesDetector | Suite] = [*every, default_suite(budget)]
             found = compare_detectors(scenario, watching, say=say, **options)
             axes = found.plot_curve() if figure else None
     if figure is not None and axes is not None:
