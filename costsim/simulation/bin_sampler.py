@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +45,13 @@ class HourlySpend:
         name, _, one = name.partition(":")
         values: Floats = self.each[name] if name in self.each else getattr(self, name)
         return values[:, :, int(one)] if one else values
+
+    def runs(self, picked: NDArray[np.int64]) -> HourlySpend:
+        """Some of the runs, in the order in which their numbers are given."""
+        plain = ("total", "top_user", "top_feature", "excess")
+        values = {name: getattr(self, name)[picked] for name in plain}
+        each = {name: found[picked] for name, found in self.each.items()}
+        return replace(self, **values, each=each)
 
     @classmethod
     def joined(cls, parts: Sequence[HourlySpend]) -> HourlySpend:

@@ -87,16 +87,9 @@ class Candidate:
     def rows(self, incident: IncidentRuns, lag_hours: int = 0) -> dict[float, pd.DataFrame]:
         """A row a run of an incident, at each rate."""
         rates = list(self.thresholds)
-        first = None
-        for number, member in enumerate(self.members):
-            each = incident.first_for(member, [self.thresholds[rate][number] for rate in rates])
-            first = (
-                each
-                if first is None
-                else [np.minimum(a, b) for a, b in zip(first, each, strict=True)]
-            )
-        assert first is not None
-        return {
-            rate: incident.rows([part[:, one] for part in first], lag_hours)
-            for one, rate in enumerate(rates)
-        }
+        each = [
+            incident.first_for(member, [self.thresholds[rate][number] for rate in rates])
+            for number, member in enumerate(self.members)
+        ]
+        first = np.minimum.reduce(each)
+        return {rate: incident.rows(first[:, one], lag_hours) for one, rate in enumerate(rates)}

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from costsim.detect import SeriesDetector, any_statistic, first_crossings
+from costsim.detect.hours import HOURS_IN_WEEK
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
 from costsim.simulation.calendar import HOUR_US
@@ -86,69 +87,41 @@ class IncidentWatch:
             )
         return found
 
-    def runs(self, detector: SeriesDetector, spend: HourlySpend, lag_hours: int) -> pd.DataFrame:
-        """First alarm of each run, and the incident's dollars by then."""
-        return self.rows(self.first(detector, spend), spend, lag_hours)
-
     def moved(self, hours: int) -> IncidentWatch:
         """The same watch of an incident that begins so many hours later."""
         launch = self.launch + hours if self.launch == self.onset else self.launch
         return replace(self, launch=launch, onset=self.onset + hours, end=self.end + hours)
 
-    def first(self, detector: SeriesDetector, spend: HourlySpend) -> Ints:
-        """Hour of the first alarm of each run, -1 for none."""
-        return self.first_for(detector, spend, [detector.threshold])[:, 0]
-
-    def first_for(
-        self, detector: SeriesDetector, spend: HourlySpend, thresholds: Sequence[float]
-    ) -> Ints:
-        """Hour of the first alarm of each run at each threshold, shape (runs, m); -1 for none."""
-        values = spend.channel(detector.channel)[:, : self.end]
-        week = spend.hour_of_week[: self.end]
-        if values.ndim == 2:
-            return detector.first_alarm_for(values, week, thresholds, self.start)
-        paths = any_statistic(detector, values, week, self.start)
-        return first_crossings(paths, thresholds)
-
-    def rows(self, first: NDArray[np.int64], spend: HourlySpend, lag_hours: int) -> pd.DataFrame:
-        """A row a run, from the hours of the first alarms."""
-        import pandas as pd
-
-        hours = self.end
-        burned = np.cumsum(spend.excess[:, self.onset : self.end], axis=1)
-        known = np.minimum(first + 1 + lag_hours, hours) - self.onset
-        caught = first >= self.onset
-        at = np.clip(known, 1, burned.shape[1]) - 1
-        every = np.arange(len(first))
-        early = (first >= self.launch) & (first < self.onset)
-        false = (first >= 0) & (first < self.launch)
-        return pd.DataFrame(
-            {
-                "run": every,
-                "since_launch_h": np.where(
-                    first >= self.launch, first + 1 + lag_hours - self.launch, np.nan
-                ),
-                "first_h": np.where(caught, first + 1 + lag_hours - self.onset, np.nan),
-                "known_h": np.where(early | (first < 0), burned.shape[1], known),
-                "burned_usd": np.where(
-                    early, 0.0, np.where(caught, burned[every, at], burned[:, -1])
-                ),
-                "early": early,
-                "false": false,
-                "missed": first < 0,
-            }
-        )
-
 
 @dataclass(frozen=True)
 class IncidentRuns:
-    """Runs of a scenario's incident, in parts that differ by when it begins.
+    """Runs of a scenario's incident, each with its own hours at which it begins and ends.
 
-    An incident that is bound to the calendar has one part; a movable one begins at hours spread
-    evenly over the week. Run i is in part i modulo their number.
+    Attributes
+    ----------
+    spend : HourlySpend
+        Of all runs, in the order of their seeds.
+    start : int
+        Hour at which watching begins.
+    launch, onset, end : ndarray of int, shape (runs,)
+        As of :class:`IncidentWatch`; an incident that is bound to the calendar begins alike in all
+        runs, a movable one at hours spread evenly over the week.
     """
 
-    parts: tuple[tuple[IncidentWatch, HourlySpend], ...]
+    spend: HourlySpend
+    start: int
+    launch: Ints
+    onset: Ints
+    end: Ints
+
+    @classmethod
+    def at(cls, watches: Sequence[IncidentWatch], spend: HourlySpend) -> IncidentRuns:
+        """From runs that are there already, and the watch of each; all start at one hour."""
+        launch, onset, end = (
+            np.array([getattr(watch, name) for watch in watches])
+            for name in ("launch", "onset", "end")
+        )
+        return cls(spend, watches[0].start, launch, onset, end)
 
     @classmethod
     def of(cls, scenario: Scenario, seeds: Sequence[int], *, workers: int = 2) -> IncidentRuns:
@@ -160,62 +133,81 @@ class IncidentRuns:
             The scenario has not exactly one incident, or it cannot be watched.
         """
         watch = IncidentWatch.of(scenario)
-        incident = next(iter(scenario.incidents.values()))
+        [incident] = scenario.incidents.values()
         strata = min(STRATA, len(seeds)) if incident.movable else 1
-        parts = []
-        for one in range(strata):
-            later = one * 168 // strata
-            spend = sample_hourly(_moved(scenario, later), seeds[one::strata], workers=workers)
-            parts.append((watch.moved(later), spend))
-        return cls(tuple(parts))
+        later = [one * HOURS_IN_WEEK // strata for one in range(strata)]
+        days = scenario.days + (7 if strata > 1 else 0)
+        parts = [
+            sample_hourly(_moved(scenario, hours, days), seeds[one::strata], workers=workers)
+            for one, hours in enumerate(later)
+        ]
+        place = np.concatenate([np.arange(one, len(seeds), strata) for one in range(strata)])
+        spend = HourlySpend.joined(parts).runs(np.argsort(place))
+        watches = [watch.moved(later[run % strata]) for run in range(len(seeds))]
+        return cls.at(watches, spend)
 
-    def first(self, detector: SeriesDetector) -> list[Ints]:
-        """Hour of the first alarm of each run, by part; :data:`NEVER` for none."""
-        return [first[:, 0] for first in self.first_for(detector, [detector.threshold])]
+    def first(self, detector: SeriesDetector) -> Ints:
+        """Hour of the first alarm of each run, shape (runs,); :data:`NEVER` for none."""
+        return self.first_for(detector, [detector.threshold])[:, 0]
 
-    def first_for(self, detector: SeriesDetector, thresholds: Sequence[float]) -> list[Ints]:
-        """As :meth:`first`, at each of (m,) thresholds: arrays of shape (runs, m)."""
-        firsts = [watch.first_for(detector, spend, thresholds) for watch, spend in self.parts]
-        return [np.where(first < 0, NEVER, first) for first in firsts]
+    def first_for(self, detector: SeriesDetector, thresholds: Sequence[float]) -> Ints:
+        """As :meth:`first`, at each of (m,) thresholds: shape (runs, m)."""
+        last = int(self.end.max())
+        values = self.spend.channel(detector.channel)[:, :last]
+        week = self.spend.hour_of_week[:last]
+        if values.ndim == 2:
+            first = detector.first_alarm_for(values, week, thresholds, self.start)
+        else:
+            paths = any_statistic(detector, values, week, self.start)
+            first = first_crossings(paths, thresholds)
+        return np.where((first < 0) | (first >= self.end[:, None]), NEVER, first)
 
-    def rows(self, first: Sequence[Ints], lag_hours: int = 0) -> pd.DataFrame:
-        """A row a run, in the order of the seeds; `first` as :meth:`first` gives it."""
+    def rows(self, first: Ints, lag_hours: int = 0) -> pd.DataFrame:
+        """A row a run, from the hours of the first alarms."""
         import pandas as pd
 
-        tables = []
-        for number, ((watch, spend), hours) in enumerate(zip(self.parts, first, strict=True)):
-            rows = watch.rows(np.where(hours == NEVER, -1, hours), spend, lag_hours)
-            rows["run"] = rows["run"] * len(self.parts) + number
-            tables.append(rows)
-        return pd.concat(tables).sort_values("run", ignore_index=True)
-
-    def seen(self, first: Sequence[Ints]) -> NDArray[np.bool_]:
-        """Whether the incident was on when each run alarmed, by part and then by run."""
-        return np.concatenate(
-            [
-                (hours >= watch.onset) & (hours < watch.end)
-                for (watch, _), hours in zip(self.parts, first, strict=True)
-            ]
+        every, watched = np.arange(len(first)), self.end - self.onset
+        burned = np.cumsum(self.spend.excess, axis=1)
+        before = burned[every, self.onset] - self.spend.excess[every, self.onset]
+        missed = first == NEVER
+        caught = ~missed & (first >= self.onset)
+        early = (first >= self.launch) & (first < self.onset)
+        since = np.where(missed, 0, first) + 1 + lag_hours
+        known = np.where(caught, np.minimum(since, self.end), self.end)
+        return pd.DataFrame(
+            {
+                "run": every,
+                "since_launch_h": np.where(
+                    ~missed & (first >= self.launch), since - self.launch, np.nan
+                ),
+                "first_h": np.where(caught, since - self.onset, np.nan),
+                "known_h": np.where(caught, known - self.onset, watched),
+                "burned_usd": np.where(early, 0.0, burned[every, known - 1] - before),
+                "early": early,
+                "false": ~missed & (first < self.launch),
+                "missed": missed,
+            }
         )
 
+    def seen(self, first: Ints) -> NDArray[np.bool_]:
+        """Whether the incident was on when each run alarmed."""
+        return np.asarray((first >= self.onset) & (first < self.end))
 
-def _moved(scenario: Scenario, hours: int) -> Scenario:
-    """The scenario with its incident so many hours later, and as much longer."""
-    if not hours:
-        return scenario
+
+def _moved(scenario: Scenario, hours: int, days: int) -> Scenario:
+    """The scenario with its incident so many hours later, and of another length."""
     zone = ZoneInfo(scenario.time_zone)
 
     def later(local: datetime) -> datetime:
         moved = scenario.calendar.to_utc(local) + timedelta(hours=hours)
         return moved.astimezone(zone).replace(tzinfo=None)
 
-    incidents = {
-        name: one.model_copy(
-            update={"starts": later(one.starts), "ends": one.ends and later(one.ends)}
-        )
-        for name, one in scenario.incidents.items()
-    }
-    days = scenario.days + -(-hours // 24)
-    return scenario.model_copy(
-        update={"incidents": incidents, "days": days, "week": scenario.focus}
-    )
+    change: dict[str, object] = {"days": days, "week": scenario.focus}
+    if hours:
+        change["incidents"] = {
+            name: one.model_copy(
+                update={"starts": later(one.starts), "ends": one.ends and later(one.ends)}
+            )
+            for name, one in scenario.incidents.items()
+        }
+    return scenario.model_copy(update=change)

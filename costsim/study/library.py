@@ -15,7 +15,7 @@ from costsim.simulation.bin_sampler import sample_hourly
 from costsim.simulation.loading import load_scenario, scenario_names
 from costsim.study.compare import compare_detectors, default_suite
 from costsim.study.comparison import Comparison
-from costsim.study.incident_runs import IncidentWatch
+from costsim.study.incident_runs import NEVER, IncidentRuns, IncidentWatch
 from costsim.study.naming import naming
 from costsim.study.quiet import training_days
 from costsim.study.seeds import study_seeds
@@ -263,13 +263,13 @@ def benign_weeks(suite: Suite, *, runs: int = 200, seed: int = 0, workers: int =
         scenario = load_scenario(name)
         spend = sample_hourly(scenario, study_seeds(seed, 6, runs), workers=workers)
         start, end, days = _span(scenario)
-        watch = IncidentWatch(start, start, start, end)
-        firsts = np.stack([watch.first(detector, spend) for detector in suite.detectors])
+        watched = IncidentRuns.at([IncidentWatch(start, start, start, end)] * runs, spend)
+        first = np.minimum.reduce([watched.first(detector) for detector in suite.detectors])
         rows.append(
             {
                 "scenario": name,
                 "days": days,
-                "rings": float((firsts >= 0).any(axis=0).mean()),
+                "rings": float((first != NEVER).mean()),
                 "allowed": None if budget is None else 1 - exp(-budget * days / 30),
             }
         )

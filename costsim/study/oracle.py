@@ -26,6 +26,8 @@ MAD_SD: Final = 1.4826
 LEAST_SD: Final = 0.01
 LARGEST_SHIFT: Final = 8.0
 """Scatters; beyond it the tails of the ordinary hours are not normal, and a single one decides."""
+ONE_BIN: Final = 4.0
+"""Scatters from which on one bin tells, and the limit is that bin."""
 OFFSETS: Final = {"unit_cost": 1e-3}
 """Added before the logarithm is taken: a dollar, or a call, elsewhere."""
 
@@ -183,7 +185,7 @@ def oracle_of(quiet: Quiet, incident: IncidentRuns) -> Oracle:
 
 def _channels(quiet: Quiet, incident: IncidentRuns) -> list[str]:
     """Channels that both have; the features of ordinary life come first in both."""
-    count = min(quiet.ordinary_features, *(s.each["feature"].shape[2] for _, s in incident.parts))
+    count = min(quiet.ordinary_features, incident.spend.each["feature"].shape[2])
     each = [f"{name}:{one}" for name in ("feature", "unit_cost") for one in range(count)]
     return ["total", "top_user", "top_feature", "calls", *each]
 
@@ -204,10 +206,12 @@ def _on(channel: str, quiet: Quiet, incident: IncidentRuns) -> tuple[Oracle, tup
     phi = _autocorrelation(z)
     sums, counts = np.zeros(HOURS_IN_WEEK), np.zeros(HOURS_IN_WEEK)
     early = []
-    for watch, spend in incident.parts:
-        hours = slice(watch.onset, watch.end)
-        of = spend.hour_of_week[hours]
-        raised = np.log(np.maximum(spend.channel(channel)[:, hours], 0) + offset) - place[of]
+    values, hours = incident.spend.channel(channel), incident.spend.hour_of_week
+    for onset in np.unique(incident.onset):
+        mine = incident.onset == onset
+        span = slice(int(onset), int(incident.end[mine][0]))
+        of = hours[span]
+        raised = np.log(np.maximum(values[mine, span], 0) + offset) - place[of]
         mean = _mean(raised / scatter[of])
         np.add.at(sums, of[~np.isnan(mean)], mean[~np.isnan(mean)])
         np.add.at(counts, of[~np.isnan(mean)], 1)
@@ -263,9 +267,9 @@ def limit_of(oracle: Oracle, incident: IncidentRuns, false_alarms_per_month: flo
     from costsim.study.outcome import outcome
 
     found = outcome(incident.rows(incident.first(oracle)))
-    watch, spend = incident.parts[0]
-    first_day = spend.hour_of_week[watch.onset : watch.onset + 24]
-    size = float(np.abs(oracle.shift[first_day]).mean())
+    onset = int(incident.onset[0])
+    first_day = incident.spend.hour_of_week[onset : onset + 24]
+    size = min(float(np.abs(oracle.shift[first_day]).mean()), ONE_BIN)
     iid = lorden_limit(720 / false_alarms_per_month, size).limit if size > 0.05 else inf
     return Limit(
         oracle,

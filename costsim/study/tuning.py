@@ -276,8 +276,8 @@ def _judged(detectors: Sequence[SeriesDetector], incident: IncidentRuns | None) 
     """The suite on the incident's runs."""
     if incident is None:
         return dict.fromkeys(JUDGED, float("nan"))
-    firsts = zip(*(incident.first(detector) for detector in detectors), strict=True)
-    found = outcome(incident.rows([np.minimum.reduce(part) for part in firsts]))
+    firsts = [incident.first(detector) for detector in detectors]
+    found = outcome(incident.rows(np.minimum.reduce(firsts)))
     return {name: found[name] for name in JUDGED}
 
 
@@ -286,7 +286,5 @@ def _first_of(detectors: Sequence[SeriesDetector], incident: IncidentRuns | None
     if incident is None:
         return [float("nan")] * len(detectors)
     each = [incident.first(detector) for detector in detectors]
-    earliest = np.concatenate([np.minimum.reduce(part) for part in zip(*each, strict=True)])
-    return [
-        float((incident.seen(first) & (np.concatenate(first) == earliest)).mean()) for first in each
-    ]
+    earliest = np.minimum.reduce(each)
+    return [float((incident.seen(first) & (first == earliest)).mean()) for first in each]

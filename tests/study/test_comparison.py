@@ -13,7 +13,7 @@ from costsim.errors import SettingError
 from costsim.show import figures
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
 from costsim.study import compare_detectors
-from costsim.study.incident_runs import IncidentWatch
+from costsim.study.incident_runs import IncidentRuns, IncidentWatch
 from costsim.study.outcome import outcome, paired_difference
 from costsim.study.seeds import study_seeds
 
@@ -124,15 +124,19 @@ def hand_made():
     return HourlySpend(total, total, total, excess, np.arange(10))
 
 
+def hand_runs(rule, lag):
+    watch = IncidentWatch(start=2, launch=4, onset=6, end=10)
+    watched = IncidentRuns.at([watch] * 6, hand_made())
+    return watched.rows(watched.first(rule), lag)
+
+
 @pytest.mark.parametrize(
     ("lag", "hours", "burned"),
     [(0, [1, 3], [10, 70]), (1, [2, 4], [30, 150]), (5, [6, 8], [150, 150])],
 )
 def test_early_false_caught_and_missed_are_told_apart(lag, hours, burned):
     rule = FixedThreshold(50.0, channel="total")
-    runs = IncidentWatch(start=2, launch=4, onset=6, end=hand_made().total.shape[1]).runs(
-        rule, hand_made(), lag
-    )
+    runs = hand_runs(rule, lag)
     assert runs["false"].tolist() == [False, True, False, False, False, False]
     assert runs["early"].tolist() == [False, False, True, False, False, False]
     assert runs["missed"].tolist() == [True, False, False, False, False, True]
@@ -144,9 +148,7 @@ def test_early_false_caught_and_missed_are_told_apart(lag, hours, burned):
 
 def test_a_summary_by_hand():
     rule = FixedThreshold(50.0, channel="total")
-    runs = IncidentWatch(start=2, launch=4, onset=6, end=hand_made().total.shape[1]).runs(
-        rule, hand_made(), 0
-    )
+    runs = hand_runs(rule, 0)
     row = outcome(runs)
     assert row["kept_runs"] == 4
     assert (row["caught_within_1h"], row["caught_within_4h"], row["missed"]) == (0.25, 0.5, 0.5)
@@ -296,9 +298,8 @@ def test_the_suite_is_calibrated_as_one_and_compared_beside_the_others(scenario)
     assert found.best.name != "together"
     # hours of the suite are the earliest of its members', at its own thresholds
     members = next(c for c in found.candidates if c.name == "together").at(1.0)
-    watch, spend = IncidentWatch.of(scenario), sample_hourly(scenario, study_seeds(3, 3, 20))
-    each = np.stack([watch.first(member, spend) for member in members])
-    first = np.where(each < 0, np.iinfo(np.int64).max, each).min(axis=0)
+    watched = IncidentRuns.of(scenario, study_seeds(3, 3, 20))
+    first = np.minimum.reduce([watched.first(member) for member in members])
     mine = found.runs.query("detector == 'together' and setting == 'calibrated'")
     caught = mine["first_h"].notna().to_numpy()
-    assert (first[caught] + 1 - watch.onset == mine["first_h"][caught]).all()
+    assert (first[caught] + 1 - watched.onset[caught] == mine["first_h"][caught]).all()
