@@ -189,6 +189,17 @@ class IncidentRuns:
             }
         )
 
+    def by_onset(self) -> list[IncidentRuns]:
+        """The runs that begin together, watched from that hour on; a part an onset."""
+        parts = []
+        for onset in np.unique(self.onset):
+            picked = np.flatnonzero(self.onset == onset)
+            begins = self.onset[picked]
+            parts.append(
+                IncidentRuns(self.spend.runs(picked), int(onset), begins, begins, self.end[picked])
+            )
+        return parts
+
     def seen(self, first: Ints) -> NDArray[np.bool_]:
         """Whether the incident was on when each run alarmed."""
         return np.asarray((first >= self.onset) & (first < self.end))

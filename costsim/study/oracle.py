@@ -263,10 +263,17 @@ def limit_of(oracle: Oracle, incident: IncidentRuns, false_alarms_per_month: flo
         Those that the detectors are judged on.
     false_alarms_per_month : float
         The budget that it was calibrated to.
+
+    Notes
+    -----
+    It begins at zero when the incident does, as the limit of Lorden is defined: what it has summed
+    up of a launch before would else be an alarm too early.
     """
+    import pandas as pd
+
     from costsim.study.outcome import outcome
 
-    found = outcome(incident.rows(incident.first(oracle)))
+    found = outcome(pd.concat([part.rows(part.first(oracle)) for part in incident.by_onset()]))
     onset = int(incident.onset[0])
     first_day = incident.spend.hour_of_week[onset : onset + 24]
     size = min(float(np.abs(oracle.shift[first_day]).mean()), ONE_BIN)

@@ -50,8 +50,8 @@ def test_what_can_be_found_is_told_before_who_finds_it(found):
     limits = found.limits()
     assert limits["scenario"].tolist() == ["night-script", "prompt-bloat"]
     assert limits["detectable"].all()
-    # a script is told by the one user who runs it; longer prompts by what calls cost
-    assert limits["channel"][0] == "top_user"
+    # a script at night stands out in its first hour; longer prompts do in what calls cost
+    assert limits["median_h"].tolist() == [1, 1]
     assert limits["channel"][1].startswith("unit_cost:")
 
 
@@ -76,7 +76,7 @@ def test_the_heat_map_says_dollars_and_misses(found):
     assert "early" in words
     assert sum(word.startswith("$") for word in words) >= 4
     text = figures.alt_text(ax)
-    assert "night-script: user share" in text
+    assert "night-script: fixed threshold $" in text
     assert "limit $" in text
     assert "2 of them detectable" in repr(found)
     assert found._repr_html_().count("<table") == 2

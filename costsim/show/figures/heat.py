@@ -73,8 +73,8 @@ def detector_heat(
     for scenario, name, burned, missed, kept in frame[list(columns)].itertuples(index=False):
         unseen = missed > 0.5 or is_unknown(burned)
         said = "early" if not kept else "missed" if unseen else _dollars(burned)
-        # under a dollar all are alike
-        times = LARGEST if unseen or not kept else burned / max(least[scenario], 1.0)
+        base = 1.0 if is_unknown(least[scenario]) else max(least[scenario], 1.0)
+        times = LARGEST if unseen or not kept else burned / base
         cells[name, scenario] = (float(np.clip(times, 1, LARGEST)), said)
     names = sorted(
         set(frame["detector"]),
