@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from costsim.errors import SettingError
-from costsim.spend.bins import WIDTHS
+from costsim.spend.bins import checked_minutes
 
 
 @dataclass(frozen=True)
@@ -62,18 +61,6 @@ class BinWidth:
     def hour_share(self) -> float:
         """What a bin's value is multiplied by in a sum over hours."""
         return self.rate / self.per_hour
-
-
-def checked_minutes(minutes: int) -> None:
-    """Check the width of a bin.
-
-    Raises
-    ------
-    SettingError
-        It is none that the cube has.
-    """
-    if isinstance(minutes, bool) or minutes not in WIDTHS:
-        raise SettingError(f"bin_minutes must be one of {list(WIDTHS)}; got {minutes!r}")
 
 
 HOURLY = BinWidth()

@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from costsim.detect.bin_width import checked_minutes
 from costsim.errors import DataError, SettingError
-from costsim.spend.bins import WIDTHS
+from costsim.spend.bins import WIDTHS, checked_minutes
 
 if TYPE_CHECKING:
     import pandas as pd

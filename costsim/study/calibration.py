@@ -52,28 +52,32 @@ class Quiet:
     @property
     def months(self) -> float:
         """Watched months, as if no alarm ended a watch."""
-        runs, hours = self.spend.total.shape
-        return float(runs * (hours - self.training_hours) / HOURS_A_MONTH)
+        runs, bins = self.spend.total.shape
+        hours = bins / self.spend.per_hour - self.training_hours
+        return float(runs * hours / HOURS_A_MONTH)
 
     def watches(self, detector: SeriesDetector) -> list[Floats]:
-        """Statistic of each watch, of shape ``(runs, hours of a watch)``.
+        """Statistic of each watch, of shape ``(runs, bins of a watch)``.
 
         Every watch starts the chart anew; the baseline has all that came before.
         """
         values, week = self.spend.channel(detector.channel), self.spend.hour_of_week
-        hours, watch = values.shape[1], WATCH_DAYS * 24
-        spans = [(a, a + watch) for a in range(self.training_hours, hours - watch + 1, watch)]
+        minutes, per_hour = self.spend.bin_minutes, self.spend.per_hour
+        bins, watch, first = values.shape[1], WATCH_DAYS * 24, self.training_hours * per_hour
+        watch *= per_hour
+        spans = [(a, a + watch) for a in range(first, bins - watch + 1, watch)]
         many = values.ndim == 3  # a series a feature
         if not isinstance(detector, Detector):
             statistic = any_statistic if many else _statistic
             return [
-                statistic(detector, values[:, :end], week[:end], start)[:, start:]
+                statistic(detector, values[:, :end], week[:end], start, minutes)[:, start:]
                 for start, end in spans
             ]
         key = (detector.baseline, detector.channel)
         if key not in self._scores:  # several charts share one baseline
-            plain, layers = Detector(detector.baseline, Shewhart()), _layers(values)
-            self._scores[key] = np.stack([plain.statistic(layer, week) for layer in layers])
+            plain = Detector(detector.baseline, Shewhart(), channel=detector.channel)
+            layers = _layers(values)
+            self._scores[key] = np.stack([plain.statistic(x, week, 0, minutes) for x in layers])
         scores = self._scores[key]
         return [
             np.fmax.reduce([detector.chart.path(one[:, a:b].T.copy()).T for one in scores])
@@ -82,7 +86,7 @@ class Quiet:
 
     def paths(self, detector: SeriesDetector) -> Paths:
         """The detector's statistic in all watches, ready for any threshold."""
-        return Paths.of(self.watches(detector))
+        return Paths.of(self.watches(detector), self.spend.per_hour)
 
     def false_alarms(self, *detectors: SeriesDetector) -> FalseAlarms:
         """First alarms of all watches at a detector's own threshold, or at those of several.
@@ -95,20 +99,25 @@ class Quiet:
 
 
 def _layers(values: Floats) -> list[Floats]:
-    """A channel's series, each of shape ``(runs, hours)``."""
+    """A channel's series, each of shape ``(runs, bins)``."""
     if values.ndim == 2:
         return [values]
     return [np.ascontiguousarray(values[:, :, one]) for one in range(values.shape[2])]
 
 
 def _statistic(
-    detector: SeriesDetector, values: Floats, week: NDArray[np.int64], start: int
+    detector: SeriesDetector, values: Floats, week: NDArray[np.int64], start: int, bin_minutes: int
 ) -> Floats:
-    return detector.statistic(values, week, start)
+    return detector.statistic(values, week, start, bin_minutes)
 
 
 def quiet_runs(
-    scenario: Scenario, seeds: Sequence[int], *, training: int | None = None, workers: int = 2
+    scenario: Scenario,
+    seeds: Sequence[int],
+    *,
+    training: int | None = None,
+    bin_minutes: int = 60,
+    workers: int = 2,
 ) -> Quiet:
     """Ordinary life of a scenario: its training history, then four watches of four weeks.
 
@@ -120,10 +129,12 @@ def quiet_runs(
         One run each.
     training : int, optional
         Days of a training window of another length.
+    bin_minutes : {5, 15, 30, 60}
+        Width of a bin; watches are four weeks and rates are of a month whatever it is.
     """
     training = training_days(scenario) if training is None else training
     ordinary = scenario.without_launches(days=training + WATCHES * WATCH_DAYS)
-    spend = sample_hourly(ordinary, seeds, workers=workers)
+    spend = sample_hourly(ordinary, seeds, bin_minutes=bin_minutes, workers=workers)
     return Quiet(spend, int(ordinary.calendar.day_starts[training]))
 
 

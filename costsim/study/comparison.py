@@ -212,15 +212,16 @@ def compare_detectors(
 
 @dataclass(frozen=True)
 class IncidentWatch:
-    """Hours of a scenario at which watching, the launch and the incident begin, and its end."""
+    """Bins of a scenario at which watching, the launch and the incident begin, and its end."""
 
     start: int
     launch: int
     onset: int
     end: int
+    bin_minutes: int = 60
 
     @classmethod
-    def of(cls, scenario: Scenario) -> IncidentWatch:
+    def of(cls, scenario: Scenario, bin_minutes: int = 60) -> IncidentWatch:
         if len(scenario.incidents) != 1:
             raise SettingError(
                 f"scenario {scenario.name} must have exactly one incident to compare detectors "
@@ -228,7 +229,8 @@ class IncidentWatch:
             )
         name, incident = next(iter(scenario.incidents.items()))
         calendar, week = scenario.calendar, scenario.focus
-        start = int(calendar.day_starts[training_days(scenario)])
+        per_hour, bin_us = 60 // bin_minutes, HOUR_US * bin_minutes // 60
+        start = int(calendar.day_starts[training_days(scenario)]) * per_hour
         onset_us = calendar.elapsed_us(incident.starts)
         feature = scenario.features.get(incident.feature)  # an incident may be of all of them
         launch = feature.launch if feature else None
@@ -238,7 +240,7 @@ class IncidentWatch:
                 f"incident {name} must start at or after the launch of its feature to compare "
                 f"detectors on; {incident.feature} launches {launch}"
             )
-        if launch_us // HOUR_US < start:  # long ago: nothing is early
+        if launch_us // bin_us < start:  # long ago: nothing is early
             launch_us = onset_us
         if onset_us % HOUR_US:
             raise SettingError(
@@ -248,9 +250,10 @@ class IncidentWatch:
         last = (week.start - scenario.start).days + week.days
         found = cls(
             start=start,
-            launch=launch_us // HOUR_US,
-            onset=onset_us // HOUR_US,
-            end=int(calendar.day_starts[last]),
+            launch=launch_us // bin_us,
+            onset=onset_us // bin_us,
+            end=int(calendar.day_starts[last]) * per_hour,
+            bin_minutes=bin_minutes,
         )
         if not found.start <= found.launch <= found.onset < found.end:
             raise SettingError(
@@ -264,21 +267,22 @@ class IncidentWatch:
         return self.rows(self.first(detector, spend), spend, lag_hours)
 
     def first(self, detector: SeriesDetector, spend: HourlySpend) -> NDArray[np.int64]:
-        """Hour of the first alarm of each run, -1 for none."""
+        """Bin of the first alarm of each run, -1 for none."""
         values = spend.channel(detector.channel)[:, : self.end]
         week = spend.hour_of_week[: self.end]
         if values.ndim == 2:
-            return detector.first_alarm(values, week, start=self.start)
-        paths = any_statistic(detector, values, week, self.start)
+            return detector.first_alarm(values, week, self.start, None, self.bin_minutes)
+        paths = any_statistic(detector, values, week, self.start, self.bin_minutes)
         return first_crossings(paths, detector.threshold)[:, 0]
 
     def rows(self, first: NDArray[np.int64], spend: HourlySpend, lag_hours: int) -> pd.DataFrame:
-        """A row a run, from the hours of the first alarms."""
+        """A row a run, from the bins of the first alarms."""
         import pandas as pd
 
-        hours = self.end
+        per_hour = 60 // self.bin_minutes
+        known_at = first + 1 + lag_hours * per_hour
         burned = np.cumsum(spend.excess[:, self.onset : self.end], axis=1)
-        known = np.minimum(first + 1 + lag_hours, hours) - self.onset
+        known = np.minimum(known_at, self.end) - self.onset
         caught = first >= self.onset
         at = np.clip(known, 1, burned.shape[1]) - 1
         every = np.arange(len(first))
@@ -288,9 +292,9 @@ class IncidentWatch:
             {
                 "run": every,
                 "since_launch_h": np.where(
-                    first >= self.launch, first + 1 + lag_hours - self.launch, np.nan
+                    first >= self.launch, (known_at - self.launch) / per_hour, np.nan
                 ),
-                "first_h": np.where(caught, first + 1 + lag_hours - self.onset, np.nan),
+                "first_h": np.where(caught, (known_at - self.onset) / per_hour, np.nan),
                 "burned_usd": np.where(
                     early, 0.0, np.where(caught, burned[every, at], burned[:, -1])
                 ),

@@ -28,7 +28,7 @@ class FalseAlarms:
     """
 
     alarms: int
-    exposure_hours: int
+    exposure_hours: float
     clustering: float = 1.0
 
     @property
@@ -48,21 +48,22 @@ class FalseAlarms:
 
 @dataclass(frozen=True)
 class Paths:
-    """Running maxima of a detector's statistic in each watch, of shape ``(runs, hours)``.
+    """Running maxima of a detector's statistic in each watch, of shape ``(runs, bins)``.
 
-    They never fall, so one pass serves every threshold.
+    They never fall, so one pass serves every threshold. `per_hour` are the bins of an hour.
     """
 
     highest: tuple[Floats, ...]
+    per_hour: int = 1
 
     @classmethod
-    def of(cls, watches: Sequence[Floats]) -> Paths:
+    def of(cls, watches: Sequence[Floats], per_hour: int = 1) -> Paths:
         """From the statistic of each watch; NaN never alarms."""
         filled = (np.where(np.isnan(path), -inf, path) for path in watches)
-        return cls(tuple(np.maximum.accumulate(path, axis=1) for path in filled))
+        return cls(tuple(np.maximum.accumulate(path, axis=1) for path in filled), per_hour)
 
     def first(self, threshold: float) -> list[Ints]:
-        """Hour of the first alarm of each run, by watch; the watch's length where there is none."""
+        """Bin of the first alarm of each run, by watch; the watch's length where there is none."""
         return [np.asarray((h <= threshold).sum(axis=1)) for h in self.highest]
 
     def false_alarms(self, *firsts: Sequence[Ints]) -> FalseAlarms:
@@ -74,12 +75,10 @@ class Paths:
             As :meth:`first` gives them, a sequence a detector.
         """
         earliest = [np.minimum.reduce(list(watch)) for watch in zip(*firsts, strict=True)]
-        hours = [watch.shape[1] for watch in self.highest]
-        raised = np.stack([f < n for f, n in zip(earliest, hours, strict=True)])
-        exposure = sum(
-            int(np.minimum(f + 1, n).sum()) for f, n in zip(earliest, hours, strict=True)
-        )
-        return FalseAlarms(int(raised.sum()), exposure, clustering(raised))
+        bins = [watch.shape[1] for watch in self.highest]
+        raised = np.stack([f < n for f, n in zip(earliest, bins, strict=True)])
+        exposure = sum(int(np.minimum(f + 1, n).sum()) for f, n in zip(earliest, bins, strict=True))
+        return FalseAlarms(int(raised.sum()), exposure / self.per_hour, clustering(raised))
 
     def threshold(self, per_month: float) -> float:
         """Lowest threshold whose rate of first alarms is at most so much; infinity for none."""

@@ -22,6 +22,7 @@ from costsim.detect.suite import Suite
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
 from costsim.simulation.loading import load_scenario, scenario_names
+from costsim.spend.bins import checked_minutes
 from costsim.study.calibration import (
     TRAINING_DAYS,
     WATCH_DAYS,
@@ -175,6 +176,7 @@ def tune(
     replicates: int = 200,
     seed: int = 0,
     name: str = "",
+    bin_minutes: int = 60,
     workers: int = 2,
 ) -> Tuning:
     """Set a suite's thresholds on ordinary life, and show what each notch costs and saves.
@@ -197,6 +199,9 @@ def tune(
         Of the study.
     name : str
         Of the suite; the scenario's by default.
+    bin_minutes : {5, 15, 30, 60}
+        Width of the bins that detectors read: no alarm is known before its bin ends. Finer bins
+        cost time in proportion.
     workers : int
         Threads; never changes a number.
 
@@ -220,6 +225,7 @@ def tune(
     ):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise SettingError(f"{what} must be an integer of at least {low}; got {value!r}")
+    checked_minutes(bin_minutes)
     months = calibration_runs * WATCHES * WATCH_DAYS / 30
     checked_rate(false_alarms_per_month, months)
     daily = wanted.monthly_budget_usd / 30
@@ -231,13 +237,14 @@ def tune(
             wanted,
             study_seeds(seed, purpose, calibration_runs),
             training=training,
+            bin_minutes=bin_minutes,
             workers=workers,
         )
         for purpose in (1, 2)
     )
     paths = [quiet.paths(detector) for detector in members]
     later = [fresh.paths(detector) for detector in members]
-    incident = _incident(wanted, seed, replicates, workers)
+    incident = _incident(wanted, seed, replicates, bin_minutes, workers)
     rates = [false_alarms_per_month * notch for notch in NOTCHES]
     rates = [rate for rate in rates if rate * months >= 10]
     rows, at = [], {}
@@ -262,7 +269,7 @@ def tune(
         }
     )
     on = f"{calibration_runs} runs of ordinary life of {wanted.name}, seed {seed}"
-    suite = Suite(name or wanted.name, chosen, float(false_alarms_per_month), on)
+    suite = Suite(name or wanted.name, chosen, float(false_alarms_per_month), on, bin_minutes)
     return Tuning(wanted, suite, pd.DataFrame(rows), table, seed)
 
 
@@ -355,11 +362,14 @@ def _history(scenario: Scenario) -> int:
 Judged = tuple[IncidentWatch, HourlySpend]
 
 
-def _incident(scenario: Scenario, seed: int, replicates: int, workers: int) -> Judged | None:
+def _incident(
+    scenario: Scenario, seed: int, replicates: int, bin_minutes: int, workers: int
+) -> Judged | None:
     if not scenario.incidents:
         return None
-    watch = IncidentWatch.of(scenario)
-    return watch, sample_hourly(scenario, study_seeds(seed, 3, replicates), workers=workers)
+    seeds = study_seeds(seed, 3, replicates)
+    spend = sample_hourly(scenario, seeds, bin_minutes=bin_minutes, workers=workers)
+    return IncidentWatch.of(scenario, bin_minutes), spend
 
 
 def _firsts(detectors: Sequence[SeriesDetector], judged: Judged) -> Any:
