@@ -207,7 +207,7 @@ def _change_point(rising: pd.Series[bool], alarm: pd.Timestamp) -> pd.Timestamp:
     """First bin of the run of rising bins that the alarm's bin ends."""
     import pandas as pd
 
-    before = rising[alarm - pd.Timedelta(hours=LOOK_BACK_HOURS) : alarm]  # type: ignore[misc]
+    before = rising[alarm - pd.Timedelta(hours=LOOK_BACK_HOURS) : alarm]
     if before.empty or not before.iloc[-1]:
         return alarm
     index = pd.DatetimeIndex(before.index)

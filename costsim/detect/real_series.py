@@ -96,15 +96,15 @@ def read_series(
 
 def _regular_minutes(times: pd.Series[Any]) -> int | None:
     """Bin of a regular series: the usual distance of its times, where all of them keep to it."""
-    import pandas as pd
+    import numpy as np
 
-    apart = times.drop_duplicates().sort_values().diff().dropna()
+    apart = np.diff(np.unique(times.dt.tz_localize(None).to_numpy()))
     if len(apart) < 2:
         return None
     for minutes in WIDTHS:
-        width = pd.Timedelta(minutes=minutes)
-        if apart.median() == width and (times == times.dt.floor(first_bins(minutes))).all():
-            return minutes if not (apart % width).any() else None
+        width = np.timedelta64(minutes, "m")
+        if np.median(apart) == width and (times == times.dt.floor(first_bins(minutes))).all():
+            return None if (apart % width).any() else minutes
     return None
 
 
