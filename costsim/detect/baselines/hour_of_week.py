@@ -126,7 +126,8 @@ class HourOfWeekState:
         self._scatter = RobustScatter(settings.scatter, n_series, width)
         self._hours = 0
         self._hour = 0
-        self._now: list[FloatArray] = []  # levels of the hour that is running
+        self._now = np.full((n_series, width.per_hour), np.nan)  # levels of the running hour
+        self._bin = 0
         self._here = np.full(n_series, np.nan)  # what is expected of its bins
 
     def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
@@ -147,25 +148,25 @@ class HourOfWeekState:
         # fmin and fmax pass over the NaN bounds of bins without a baseline.
         reach = settings.winsor * self._scatter.value
         kept = np.fmin(np.fmax(level, place - reach), place + reach)
-        kept[np.isnan(level)] = np.nan
-        self._now.append(kept)
+        np.copyto(kept, np.nan, where=np.isnan(level))
+        self._now[:, self._bin] = kept
+        self._bin += 1
         self._scatter.add(residual)
         return Reading(expected, z)
 
     def _place(self, hour: int) -> FloatArray:
         past = self._past[hour].reshape(len(self._every), -1)
-        count = np.count_nonzero(~np.isnan(past), axis=1)
+        count = np.minimum(self._seen[hour], self._settings.weeks)
+        if past.shape[1] > self._settings.weeks:
+            count = np.asarray(~np.isnan(past)).sum(axis=1)
         middle = known_median(past, count, self._every)
         return np.where(self._seen[hour] >= self._settings.min_weeks, middle, np.nan)
 
     def _remember(self) -> None:
         """Take in the hour that is over; of a series of which nothing was known, nothing."""
-        if not self._now:
-            return
-        levels = np.array(self._now)
-        known = np.flatnonzero(~np.isnan(levels).all(axis=0))
+        known = (~np.isnan(self._now)).any(axis=1).nonzero()[0]
         slot = self._seen[self._hour, known] % self._settings.weeks
-        self._past[self._hour, known, slot] = np.nan
-        self._past[self._hour, known, slot, : len(levels)] = levels[:, known].T
+        self._past[self._hour, known, slot] = self._now[known]
         self._seen[self._hour, known] += 1
-        self._now = []
+        self._now.fill(np.nan)
+        self._bin = 0
