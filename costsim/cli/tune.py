@@ -24,6 +24,10 @@ def tune(
         int, typer.Option(help="Runs of ordinary life, 16 weeks each, to set thresholds on.")
     ] = 100,
     replicates: Annotated[int, typer.Option(help="Runs of the scenario's incident.")] = 200,
+    bin_minutes: Annotated[
+        int,
+        typer.Option(help="Width of the bins that detectors read: 5, 15, 30 or 60."),
+    ] = 60,
     seed: Annotated[int, typer.Option(help="Of the study.")] = 0,
     level: Annotated[
         str, typer.Option(help="For records: product or api, what to assume where they are mute.")
@@ -67,6 +71,7 @@ def tune(
         "replicates": replicates,
         "seed": seed,
         "name": name,
+        "bin_minutes": bin_minutes,
         "detectors": suite_members() if any_budget else None,
     }
     if source == "library":
@@ -98,6 +103,7 @@ def tune(
         print_json(
             {
                 "suite": found.suite.name,
+                "bin_minutes": found.suite.bin_minutes,
                 "file": None if save is None else str(save),
                 "curve": rows(found.curve),
                 "detectors": rows(found.members),
@@ -110,7 +116,7 @@ def tune(
     print(table_text(found.members))
     shown = ["wanted", "measured", "low", "high"]
     if found.scenario.incidents:
-        shown += ["caught_within_2h", "caught_within_4h", "missed", "early"]
+        shown += ["delay_median_h", "caught_within_2h", "caught_within_4h", "missed", "early"]
         shown += ["burned_median_usd", "burned_p90_usd"]
     print(table_text(found.curve[shown]))
     print_wrapped(found.words())

@@ -17,7 +17,7 @@ from costsim.errors import SettingError
 
 @dataclass(frozen=True)
 class Detector(SeriesDetectorBase):
-    """Watches one hourly series: each bin against its baseline, all of them on a chart.
+    """Watches one series: each bin against its baseline, all of them on a chart.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ class Detector(SeriesDetectorBase):
     Notes
     -----
     Nominal thresholds hold for independent normal bins. Spend is autocorrelated and skewed, and
-    false alarms come several times as often: calibrate on ordinary weeks before comparing.
+    false alarms come several times as often: calibrate on ordinary weeks before comparing. The
+    baseline's hours are hours whatever the bin; the chart counts bins.
 
     Examples
     --------
@@ -83,7 +84,9 @@ class Detector(SeriesDetectorBase):
             f"alarms at {self.chart.describe()}"
         )
 
-    def statistic(self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0) -> FloatArray:
+    def statistic(
+        self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0, bin_minutes: int = 60
+    ) -> FloatArray:
         """Threshold-free statistic of each bin; see `SeriesDetector`.
 
         Examples
@@ -97,7 +100,7 @@ class Detector(SeriesDetectorBase):
         rows = time_rows(values)
         hours = checked_hours(hour_of_week, len(rows)).tolist()
         begin = checked_start(start, len(rows))
-        state = self.baseline.begin(rows.shape[1])
+        state = self.baseline.begin(rows.shape[1], self.width(bin_minutes))
         result = np.full_like(rows, np.nan)
         for row, hour, out in zip(rows, hours, result, strict=True):
             out[:] = state.step(row, hour).z
@@ -105,9 +108,9 @@ class Detector(SeriesDetectorBase):
         result[begin:] = self.chart.path(result[begin:])
         return result.T if np.ndim(values) == 2 else result[:, 0]
 
-    def run(self) -> _DetectorRun:
+    def run(self, bin_minutes: int = 60) -> _DetectorRun:
         """Start on one series."""
-        return _DetectorRun(self.baseline.begin(1), self.chart.begin())
+        return _DetectorRun(self.baseline.begin(1, self.width(bin_minutes)), self.chart.begin())
 
 
 class _DetectorRun:

@@ -36,11 +36,11 @@ class Incident:
     Attributes
     ----------
     start : pandas.Timestamp
-        Change point: when the total began to add up to the alarm; else the first alarm's hour.
+        Change point: when the total began to add up to the alarm; else the first alarm's bin.
     known_at : pandas.Timestamp
-        End of the first alarm's hour.
+        End of the first alarm's bin.
     end : pandas.Timestamp
-        End of the last alarming hour.
+        End of the last alarming bin.
     detectors : tuple of str
         Those that alarmed, the first to do so first.
     drivers : Drivers
@@ -134,7 +134,7 @@ def group_incidents(
     -----
     The change point is the bin after the last zero of a CUSUM (k = 1 scatter) of the total
     against its hour of the week, read at the first alarm (Page 1954); where the total does not
-    show the incident, it is the first alarm's hour. Causes are those of
+    show the incident, it is the first alarm's bin. Causes are those of
     :func:`costsim.spend.drivers`.
 
     Examples
@@ -193,21 +193,21 @@ def _dated(
 
 
 def _rising(findings: Findings) -> pd.Series[bool]:
-    """Hours in which the total's sum of excess over its hour of the week is above zero."""
+    """Bins in which the total's sum of excess over its hour of the week is above zero."""
     import pandas as pd
 
     usd: Any = findings.spend["usd"].to_numpy(dtype=float)
     index = pd.DatetimeIndex(findings.spend["time"])
     week = hour_of_week(index, findings.time_zone)
-    sums = Detector(HourOfWeek(), CUSUM(k=1.0)).statistic(usd, week)
+    sums = Detector(HourOfWeek(), CUSUM(k=1.0)).statistic(usd, week, 0, findings.bin_minutes)
     return pd.Series(np.nan_to_num(sums) > 0, index=index)
 
 
 def _change_point(rising: pd.Series[bool], alarm: pd.Timestamp) -> pd.Timestamp:
-    """First hour of the run of rising hours that the alarm's hour ends."""
+    """First bin of the run of rising bins that the alarm's bin ends."""
     import pandas as pd
 
-    before = rising[:alarm].iloc[-LOOK_BACK_HOURS - 1 :]
+    before = rising[alarm - pd.Timedelta(hours=LOOK_BACK_HOURS) : alarm]
     if before.empty or not before.iloc[-1]:
         return alarm
     index = pd.DatetimeIndex(before.index)

@@ -1,14 +1,16 @@
-"""Hourly dollars drawn directly, without their calls: for studies of thousands of runs."""
+"""Dollars by hour or finer bin drawn directly, without their calls: for studies of many runs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from costsim.simulation.sampling.cube import TOP_USERS, sampled_runs
+from costsim.simulation.sampling.plan import Minutes
+from costsim.spend.bins import checked_minutes
 from costsim.spend.series import since_first_call, unit_cost
 
 if TYPE_CHECKING:
@@ -22,12 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HourlySpend:
-    """Dollars of several runs, each array of shape ``(runs, hours)``.
+    """Dollars of several runs, each array of shape ``(runs, bins)``.
 
     `total`, `top_user` and `top_feature` are what detectors read; `excess` are the dollars that
-    the scenario's incidents add. `hour_of_week` (hours,) is local, Monday 00 = 0. `each` has the
+    the scenario's incidents add. `hour_of_week` (bins,) is local, Monday 00 = 0. `each` has the
     other channels: ``calls``, and those of a series a feature, ``feature`` and ``unit_cost``, of
-    shape ``(runs, hours, features)``.
+    shape ``(runs, bins, features)``. Bins are hours, or `bin_minutes` long.
     """
 
     total: Floats
@@ -36,6 +38,12 @@ class HourlySpend:
     excess: Floats
     hour_of_week: NDArray[np.int64]
     each: Mapping[str, Floats] = field(default_factory=dict)
+    bin_minutes: int = 60
+
+    @property
+    def per_hour(self) -> int:
+        """Bins in an hour."""
+        return 60 // self.bin_minutes
 
     def channel(self, name: str) -> Floats:
         """One of `total`, `top_user`, `top_feature`; or of `each`, with features last.
@@ -49,7 +57,7 @@ class HourlySpend:
     def runs(self, picked: NDArray[np.int64]) -> HourlySpend:
         """Some of the runs, in the order in which their numbers are given."""
         plain = ("total", "top_user", "top_feature", "excess")
-        values = {name: getattr(self, name)[picked] for name in plain}
+        values: dict[str, Any] = {name: getattr(self, name)[picked] for name in plain}
         each = {name: found[picked] for name, found in self.each.items()}
         return replace(self, **values, each=each)
 
@@ -74,17 +82,21 @@ class HourlySpend:
             width = max(part.each[name].shape[-1] for part in parts)
             each[name] = np.concatenate([wide(part.each[name], width) for part in parts])
         plain = ("total", "top_user", "top_feature", "excess")
-        values = {name: np.concatenate([getattr(p, name) for p in parts]) for name in plain}
-        return cls(**values, hour_of_week=first.hour_of_week, each=each)
+        values: dict[str, Any] = {
+            name: np.concatenate([getattr(p, name) for p in parts]) for name in plain
+        }
+        return replace(first, **values, each=each)
 
 
-def sample_hourly(scenario: Scenario, seeds: Sequence[int], *, workers: int = 2) -> HourlySpend:
-    """Draw the hourly dollars of a scenario for some seeds: the cube as detectors hear it.
+def sample_hourly(
+    scenario: Scenario, seeds: Sequence[int], *, bin_minutes: int = 60, workers: int = 2
+) -> HourlySpend:
+    """Draw the dollars of a scenario by hour, or finer, for some seeds: as detectors hear them.
 
     Limits are not in it; what is approximate is said at
-    :func:`costsim.simulation.sampling.cube.sample_cube`. The top user of an hour is the dearest of
+    :func:`costsim.simulation.sampling.cube.sample_cube`. The top user of a bin is the dearest of
     32 with the most expected dollars, of as many members of cohorts, and of all members drawn call
-    by call; in calm hours, another one may be dearer in truth.
+    by call; in calm bins, another one may be dearer in truth.
 
     Parameters
     ----------
@@ -92,6 +104,9 @@ def sample_hourly(scenario: Scenario, seeds: Sequence[int], *, workers: int = 2)
         At least one day long.
     seeds : sequence of int
         One run each; a run depends on its own seed only.
+    bin_minutes : {5, 15, 30, 60}
+        Length of a bin. Runs of one seed at two lengths have the same users and noise, and other
+        calls: the finer one does not add up to the coarser.
     workers : int
         Threads; never changes a number.
 
@@ -102,13 +117,15 @@ def sample_hourly(scenario: Scenario, seeds: Sequence[int], *, workers: int = 2)
     >>> spend.total.shape, bool(spend.excess.any())
     ((2, 840), False)
     """
-    plan, runs = sampled_runs(scenario, seeds, 60, TOP_USERS, workers)
+    checked_minutes(bin_minutes)
+    plan, runs = sampled_runs(scenario, seeds, cast(Minutes, bin_minutes), TOP_USERS, workers)
     found = [_channels(run) for run in runs]
     total, top_user, top_feature, excess = (np.stack([f[i] for f in found]) for i in range(4))
     usd, calls = (np.stack([f[i] for f in found]) for i in (4, 5))
     each = {"feature": since_first_call(usd, calls), "unit_cost": unit_cost(usd, calls)}
     each["calls"] = calls.sum(axis=2)
-    return HourlySpend(total, top_user, top_feature, excess, plan.bin_of_week, each)
+    hours = plan.bin_of_week // plan.per_hour
+    return HourlySpend(total, top_user, top_feature, excess, hours, each, bin_minutes)
 
 
 def _channels(run: RunSpend) -> tuple[Floats, ...]:

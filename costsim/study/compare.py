@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from costsim.detect import SeriesDetector, Suite, standard_detectors, suite_members
 from costsim.errors import SettingError
 from costsim.simulation.loading import load_scenario
+from costsim.spend.bins import checked_minutes
 from costsim.study.calibration import calibrate, checked_rate
 from costsim.study.candidates import NOMINAL, Candidate
 from costsim.study.comparison import Comparison
@@ -44,6 +45,7 @@ def compare_detectors(
     lag_hours: int = 0,
     precision: float | None = None,
     life: OrdinaryLife | None = None,
+    bin_minutes: int = 60,
     workers: int = 2,
     say: Callable[[str], None] | None = None,
 ) -> Comparison:
@@ -77,6 +79,8 @@ def compare_detectors(
         dollars of each detector are known within this share of themselves (95% sure).
     life : OrdinaryLife, optional
         How many launches and campaigns ordinary life has.
+    bin_minutes : {5, 15, 30, 60}
+        Width of the bins that detectors read. Finer bins cost time in proportion.
     workers : int
         Threads; never changes a number.
     say : callable, optional
@@ -109,6 +113,7 @@ def compare_detectors(
         budget = scenario.monthly_budget_usd
         detectors = (*standard_detectors(budget), default_suite(budget))
     _check(detectors, replicates, calibration_runs, lag_hours, seed, precision)
+    checked_minutes(bin_minutes)
     IncidentWatch.of(scenario)
     months = calibration_runs * WATCHES * WATCH_DAYS * 24 / HOURS_A_MONTH
     checked_rate(false_alarms_per_month, months)
@@ -116,7 +121,11 @@ def compare_detectors(
     told("ordinary life, to set thresholds on and to check them")
     tuning, fresh = (
         quiet_runs(
-            scenario, study_seeds(seed, purpose, calibration_runs), life=life, workers=workers
+            scenario,
+            study_seeds(seed, purpose, calibration_runs),
+            life=life,
+            bin_minutes=bin_minutes,
+            workers=workers,
         )
         for purpose in (1, 2)
     )
@@ -124,7 +133,8 @@ def compare_detectors(
     rates = [rate for rate in rates if rate * months >= LEAST_ALARMS]
     candidates = [Candidate.of(one, tuning, fresh, rates) for one in detectors]
     told("the incident")
-    incident = IncidentRuns.of(scenario, study_seeds(seed, 3, replicates), workers=workers)
+    sampled: dict[str, Any] = {"bin_minutes": bin_minutes, "workers": workers}
+    incident = IncidentRuns.of(scenario, study_seeds(seed, 3, replicates), **sampled)
     runs = {c.name: c.rows(incident, lag_hours) for c in candidates}
     for batch in range(1, MOST_BATCHES if precision else 1):
         wide = max(relative_error(rows[false_alarms_per_month]) for rows in runs.values())
@@ -132,7 +142,7 @@ def compare_detectors(
             break
         told(f"{batch * replicates} runs know mean dollars within {wide:.0%}: more runs")
         seeds = study_seeds(seed, 1000 * batch + 3, replicates)
-        more = IncidentRuns.of(scenario, seeds, workers=workers)
+        more = IncidentRuns.of(scenario, seeds, **sampled)
         for candidate in candidates:
             _add(runs[candidate.name], candidate.rows(more, lag_hours), batch * replicates)
     told("the limit line")
@@ -145,7 +155,7 @@ def compare_detectors(
         candidates=tuple(candidates),
         runs=_long(candidates, runs, false_alarms_per_month),
         curve=_curve(candidates, runs, rates),
-        limit=_limit(scenario, tuning, incident, seed, false_alarms_per_month, workers),
+        limit=_limit(scenario, tuning, incident, seed, false_alarms_per_month, sampled),
     )
 
 
@@ -237,9 +247,9 @@ def _limit(
     incident: IncidentRuns,
     seed: int,
     rate: float,
-    workers: int,
+    sampled: dict[str, Any],
 ) -> Limit:
-    known = IncidentRuns.of(scenario, study_seeds(seed, 4, 48), workers=workers)
+    known = IncidentRuns.of(scenario, study_seeds(seed, 4, 48), **sampled)
     oracle = calibrate(oracle_of(tuning, known), tuning, rate)
     assert isinstance(oracle, Oracle)
     return limit_of(oracle, incident, rate)

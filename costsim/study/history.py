@@ -28,7 +28,10 @@ LEAST_WEEKS: Final = 2
 
 
 def history_weeks(
-    records: Records, *, leave_out: Sequence[tuple[datetime, datetime]] = ()
+    records: Records,
+    *,
+    leave_out: Sequence[tuple[datetime, datetime]] = (),
+    bin_minutes: int = 60,
 ) -> dict[str, Floats]:
     """Complete local weeks of some records, by channel.
 
@@ -38,13 +41,15 @@ def history_weeks(
     leave_out : sequence of (start, end)
         Aware times of what was no ordinary life, such as a known incident; weeks that they touch
         are left out.
+    bin_minutes : {5, 15, 30, 60}
+        Width of a bin.
 
     Returns
     -------
     dict of str to ndarray
-        ``total``, ``top_user``, ``top_feature`` and ``calls`` of shape (weeks, 168), ``feature``
-        and ``unit_cost`` of shape (weeks, 168, features). An hour that a change of the clocks
-        skips is missing; of one that comes twice the first is taken.
+        ``total``, ``top_user``, ``top_feature`` and ``calls`` of shape (weeks, bins of a
+        week), ``feature`` and ``unit_cost`` of shape (weeks, bins of a week, features). An hour
+        that a change of the clocks skips is missing; of one that comes twice the first is taken.
 
     Raises
     ------
@@ -53,22 +58,21 @@ def history_weeks(
     """
     import pandas as pd
 
-    heard = channels(records)
+    heard, per_hour = channels(records, bin_minutes), 60 // bin_minutes
     index = pd.DatetimeIndex(heard.total.index)
     span = records.period
     assert span is not None
     week_hour = hour_of_week(index, records.time_zone)
     local = index.tz_convert(records.time_zone).tz_localize(None)
     monday = (local - pd.to_timedelta(week_hour, unit="h")).floor("D")
-    whole = (index >= pd.Timestamp(span[0])) & (
-        index + pd.Timedelta(hours=1) <= pd.Timestamp(span[1])
-    )
+    width = pd.Timedelta(minutes=bin_minutes)
+    whole = (index >= pd.Timestamp(span[0])) & (index + width <= pd.Timestamp(span[1]))
     for start, end in leave_out:
         touched = (index >= pd.Timestamp(start)) & (index < pd.Timestamp(end))
         whole &= ~monday.isin(monday[touched])
-    hours = pd.Series(whole, index=monday).groupby(level=0).sum()
-    # 167 where clocks spring forward
-    weeks = pd.DatetimeIndex(hours.index[hours >= HOURS_IN_WEEK - 1])
+    known = pd.Series(whole, index=monday).groupby(level=0).sum()
+    # an hour less where clocks spring forward
+    weeks = pd.DatetimeIndex(known.index[known >= (HOURS_IN_WEEK - 1) * per_hour])
     if len(weeks) < LEAST_WEEKS:
         raise DataError(
             f"records must have at least {LEAST_WEEKS} complete weeks, Monday to Sunday in "
@@ -76,11 +80,12 @@ def history_weeks(
         )
     kept = whole & monday.isin(weeks)
     row = weeks.get_indexer(monday[kept])
-    at = week_hour[kept]
+    within = np.asarray((local.minute - local[0].minute) % 60 // bin_minutes)
+    at = (week_hour * per_hour + within)[kept]
     first = ~pd.MultiIndex.from_arrays([row, at]).duplicated()
 
     def grid(series: pd.Series[Any]) -> Floats:
-        found = np.full((len(weeks), HOURS_IN_WEEK), np.nan)
+        found = np.full((len(weeks), HOURS_IN_WEEK * per_hour), np.nan)
         found[row[first], at[first]] = series.to_numpy(dtype=float)[kept][first]
         return found
 
@@ -98,6 +103,7 @@ def bootstrap_runs(
     *,
     training: int = TRAINING_DAYS,
     leave_out: Sequence[tuple[datetime, datetime]] = (),
+    bin_minutes: int = 60,
 ) -> Quiet:
     """Ordinary life put together from whole weeks of one's own records, drawn with replacement.
 
@@ -110,6 +116,8 @@ def bootstrap_runs(
         Days that only teach, whole weeks.
     leave_out : sequence of (start, end)
         As of :func:`history_weeks`.
+    bin_minutes : {5, 15, 30, 60}
+        Width of a bin.
 
     Returns
     -------
@@ -128,7 +136,7 @@ def bootstrap_runs(
     Kuensch, The jackknife and the bootstrap for general stationary observations, Annals of
     Statistics 17 (1989).
     """
-    weeks = history_weeks(records, leave_out=leave_out)
+    weeks = history_weeks(records, leave_out=leave_out, bin_minutes=bin_minutes)
     count = -(-(training + WATCHES * WATCH_DAYS) // 7)
     drawn = np.stack(
         [np.random.default_rng([seed, 0xB00]).integers(len(weeks["total"]), size=count)
@@ -136,14 +144,15 @@ def bootstrap_runs(
     )  # fmt: skip
 
     def laid_out(values: Floats) -> Floats:
-        picked = values[drawn]  # runs, weeks, hours[, features]
+        picked = values[drawn]  # runs, weeks, bins[, features]
         return np.ascontiguousarray(
-            picked.reshape(len(seeds), count * HOURS_IN_WEEK, *values.shape[2:])
+            picked.reshape(len(seeds), count * values.shape[1], *values.shape[2:])
         )
 
     laid = {name: laid_out(values) for name, values in weeks.items()}
     total = laid.pop("total")
     top_user, top_feature = laid.pop("top_user"), laid.pop("top_feature")
-    hours = np.tile(np.arange(HOURS_IN_WEEK), count)
-    spend = HourlySpend(total, top_user, top_feature, np.zeros_like(total), hours, laid)
+    hours = np.tile(np.repeat(np.arange(HOURS_IN_WEEK), 60 // bin_minutes), count)
+    nothing = np.zeros_like(total)
+    spend = HourlySpend(total, top_user, top_feature, nothing, hours, laid, bin_minutes)
     return Quiet(spend, -(-training // 7) * HOURS_IN_WEEK, laid["feature"].shape[2])

@@ -34,15 +34,16 @@ NEVER: Final = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class IncidentWatch:
-    """Hours of a scenario at which watching, the launch and the incident begin, and its end."""
+    """Bins of a scenario at which watching, the launch and the incident begin, and its end."""
 
     start: int
     launch: int
     onset: int
     end: int
+    bin_minutes: int = 60
 
     @classmethod
-    def of(cls, scenario: Scenario) -> IncidentWatch:
+    def of(cls, scenario: Scenario, bin_minutes: int = 60) -> IncidentWatch:
         if len(scenario.incidents) != 1:
             raise SettingError(
                 f"scenario {scenario.name} must have exactly one incident to compare detectors "
@@ -50,16 +51,17 @@ class IncidentWatch:
             )
         name, incident = next(iter(scenario.incidents.items()))
         calendar, week = scenario.calendar, scenario.focus
+        per_hour, bin_us = 60 // bin_minutes, HOUR_US * bin_minutes // 60
         onset_us = calendar.elapsed_us(incident.starts)
-        start = int(calendar.day_starts[training_days(scenario)])
-        if onset_us // HOUR_US < start:  # it begins before its week: watch from that day on
-            day = int(calendar.day_of_hour[max(0, onset_us // HOUR_US)])
-            if day < LEAST_HISTORY_DAYS:
+        first_day = training_days(scenario)
+        if onset_us // HOUR_US < calendar.day_starts[first_day]:  # before its week
+            first_day = int(calendar.day_of_hour[max(0, onset_us // HOUR_US)])
+            if first_day < LEAST_HISTORY_DAYS:
                 raise SettingError(
                     f"incident {name} must begin at least {LEAST_HISTORY_DAYS} days after the "
-                    f"start of its scenario to train detectors on; got {day}"
+                    f"start of its scenario to train detectors on; got {first_day}"
                 )
-            start = int(calendar.day_starts[day])
+        start = int(calendar.day_starts[first_day]) * per_hour
         feature = scenario.features.get(incident.feature)  # an incident may be of all of them
         launch = feature.launch if feature else None
         launch_us = onset_us if launch is None else calendar.elapsed_us(launch)
@@ -68,7 +70,7 @@ class IncidentWatch:
                 f"incident {name} must start at or after the launch of its feature to compare "
                 f"detectors on; {incident.feature} launches {launch}"
             )
-        if launch_us // HOUR_US < start:  # long ago: nothing is early
+        if launch_us // bin_us < start:  # long ago: nothing is early
             launch_us = onset_us
         if onset_us % HOUR_US:
             raise SettingError(
@@ -79,7 +81,7 @@ class IncidentWatch:
         end = int(calendar.day_starts[last])
         if incident.ends is not None:
             end = min(end, -(-calendar.elapsed_us(incident.ends) // HOUR_US) + GRACE_HOURS)
-        found = cls(start, launch_us // HOUR_US, onset_us // HOUR_US, end)
+        found = cls(start, launch_us // bin_us, onset_us // bin_us, end * per_hour, bin_minutes)
         if not found.start <= found.launch <= found.onset < found.end:
             raise SettingError(
                 f"incident {name} and its launch must lie in the scenario's week, "
@@ -89,20 +91,21 @@ class IncidentWatch:
 
     def moved(self, hours: int) -> IncidentWatch:
         """The same watch of an incident that begins so many hours later."""
-        launch = self.launch + hours if self.launch == self.onset else self.launch
-        return replace(self, launch=launch, onset=self.onset + hours, end=self.end + hours)
+        bins = hours * 60 // self.bin_minutes
+        launch = self.launch + bins if self.launch == self.onset else self.launch
+        return replace(self, launch=launch, onset=self.onset + bins, end=self.end + bins)
 
 
 @dataclass(frozen=True)
 class IncidentRuns:
-    """Runs of a scenario's incident, each with its own hours at which it begins and ends.
+    """Runs of a scenario's incident, each with its own bins at which it begins and ends.
 
     Attributes
     ----------
     spend : HourlySpend
         Of all runs, in the order of their seeds.
     start : int
-        Hour at which watching begins.
+        Bin at which watching begins.
     launch, onset, end : ndarray of int, shape (runs,)
         As of :class:`IncidentWatch`; an incident that is bound to the calendar begins alike in all
         runs, a movable one at hours spread evenly over the week.
@@ -124,7 +127,14 @@ class IncidentRuns:
         return cls(spend, watches[0].start, launch, onset, end)
 
     @classmethod
-    def of(cls, scenario: Scenario, seeds: Sequence[int], *, workers: int = 2) -> IncidentRuns:
+    def of(
+        cls,
+        scenario: Scenario,
+        seeds: Sequence[int],
+        *,
+        bin_minutes: int = 60,
+        workers: int = 2,
+    ) -> IncidentRuns:
         """Sample the incident.
 
         Raises
@@ -132,13 +142,18 @@ class IncidentRuns:
         SettingError
             The scenario has not exactly one incident, or it cannot be watched.
         """
-        watch = IncidentWatch.of(scenario)
+        watch = IncidentWatch.of(scenario, bin_minutes)
         [incident] = scenario.incidents.values()
         strata = min(STRATA, len(seeds)) if incident.movable else 1
         later = [one * HOURS_IN_WEEK // strata for one in range(strata)]
         days = scenario.days + (7 if strata > 1 else 0)
         parts = [
-            sample_hourly(_moved(scenario, hours, days), seeds[one::strata], workers=workers)
+            sample_hourly(
+                _moved(scenario, hours, days),
+                seeds[one::strata],
+                bin_minutes=bin_minutes,
+                workers=workers,
+            )
             for one, hours in enumerate(later)
         ]
         place = np.concatenate([np.arange(one, len(seeds), strata) for one in range(strata)])
@@ -147,41 +162,41 @@ class IncidentRuns:
         return cls.at(watches, spend)
 
     def first(self, detector: SeriesDetector) -> Ints:
-        """Hour of the first alarm of each run, shape (runs,); :data:`NEVER` for none."""
+        """Bin of the first alarm of each run, shape (runs,); :data:`NEVER` for none."""
         return self.first_for(detector, [detector.threshold])[:, 0]
 
     def first_for(self, detector: SeriesDetector, thresholds: Sequence[float]) -> Ints:
         """As :meth:`first`, at each of (m,) thresholds: shape (runs, m)."""
         last = int(self.end.max())
         values = self.spend.channel(detector.channel)[:, :last]
-        week = self.spend.hour_of_week[:last]
+        week, minutes = self.spend.hour_of_week[:last], self.spend.bin_minutes
         if values.ndim == 2:
-            first = detector.first_alarm_for(values, week, thresholds, self.start)
+            first = detector.first_alarm_for(values, week, thresholds, self.start, minutes)
         else:
-            paths = any_statistic(detector, values, week, self.start)
+            paths = any_statistic(detector, values, week, self.start, minutes)
             first = first_crossings(paths, thresholds)
         return np.where((first < 0) | (first >= self.end[:, None]), NEVER, first)
 
     def rows(self, first: Ints, lag_hours: int = 0) -> pd.DataFrame:
-        """A row a run, from the hours of the first alarms."""
+        """A row a run, from the bins of the first alarms."""
         import pandas as pd
 
-        every, watched = np.arange(len(first)), self.end - self.onset
+        every, per_hour = np.arange(len(first)), self.spend.per_hour
         burned = np.cumsum(self.spend.excess, axis=1)
         before = burned[every, self.onset] - self.spend.excess[every, self.onset]
         missed = first == NEVER
         caught = ~missed & (first >= self.onset)
         early = (first >= self.launch) & (first < self.onset)
-        since = np.where(missed, 0, first) + 1 + lag_hours
+        since = np.where(missed, 0, first) + 1 + lag_hours * per_hour
         known = np.where(caught, np.minimum(since, self.end), self.end)
         return pd.DataFrame(
             {
                 "run": every,
                 "since_launch_h": np.where(
-                    ~missed & (first >= self.launch), since - self.launch, np.nan
+                    ~missed & (first >= self.launch), (since - self.launch) / per_hour, np.nan
                 ),
-                "first_h": np.where(caught, since - self.onset, np.nan),
-                "known_h": np.where(caught, known - self.onset, watched),
+                "first_h": np.where(caught, (since - self.onset) / per_hour, np.nan),
+                "known_h": np.where(caught, known - self.onset, self.end - self.onset) / per_hour,
                 "burned_usd": np.where(early, 0.0, burned[every, known - 1] - before),
                 "early": early,
                 "false": ~missed & (first < self.launch),
@@ -190,7 +205,7 @@ class IncidentRuns:
         )
 
     def by_onset(self) -> list[IncidentRuns]:
-        """The runs that begin together, watched from that hour on; a part an onset."""
+        """The runs that begin together, watched from that bin on; a part an onset."""
         parts = []
         for onset in np.unique(self.onset):
             picked = np.flatnonzero(self.onset == onset)

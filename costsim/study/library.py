@@ -261,9 +261,14 @@ def benign_weeks(suite: Suite, *, runs: int = 200, seed: int = 0, workers: int =
     rows = []
     for name in ("quiet", *BENIGN):
         scenario = load_scenario(name)
-        spend = sample_hourly(scenario, study_seeds(seed, 6, runs), workers=workers)
+        minutes = suite.bin_minutes
+        spend = sample_hourly(
+            scenario, study_seeds(seed, 6, runs), bin_minutes=minutes, workers=workers
+        )
         start, end, days = _span(scenario)
-        watched = IncidentRuns.at([IncidentWatch(start, start, start, end)] * runs, spend)
+        start, end = start * spend.per_hour, end * spend.per_hour
+        watch = IncidentWatch(start, start, start, end, minutes)
+        watched = IncidentRuns.at([watch] * runs, spend)
         first = np.minimum.reduce([watched.first(detector) for detector in suite.detectors])
         rows.append(
             {

@@ -11,6 +11,7 @@ import numpy as np
 from costsim.detect.hours import HOURS_IN_WEEK, time_rows
 from costsim.detect.run_length import lorden_limit
 from costsim.detect.series_detector import SeriesDetectorBase
+from costsim.study.false_alarms import HOURS_A_MONTH
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -87,7 +88,13 @@ class Oracle(SeriesDetectorBase):
         """Say in one line of words what it does."""
         return f"{self.name} on {self.channel}: knows the incident, and not when it begins"
 
-    def statistic(self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0) -> Floats:
+    def statistic(
+        self,
+        values: ArrayLike,
+        hour_of_week: ArrayLike,
+        start: int = 0,
+        bin_minutes: int = 60,
+    ) -> Floats:
         """CUSUM over the bins from `start` on; NaN before it and in gaps."""
         rows, week = time_rows(values), np.asarray(hour_of_week)
         offset = OFFSETS.get(self.channel.partition(":")[0], 1.0)
@@ -109,7 +116,7 @@ class Oracle(SeriesDetectorBase):
             result[bin_] = np.where(gap, np.nan, np.maximum(total, 0.0))
         return result.T if np.ndim(values) == 2 else result[:, 0]
 
-    def run(self) -> SeriesRun:
+    def run(self, bin_minutes: int = 60) -> SeriesRun:
         raise NotImplementedError("an oracle judges simulated runs only")
 
 
@@ -215,14 +222,14 @@ def _on(channel: str, quiet: Quiet, incident: IncidentRuns) -> tuple[Oracle, tup
         mean = _mean(raised / scatter[of])
         np.add.at(sums, of[~np.isnan(mean)], mean[~np.isnan(mean)])
         np.add.at(counts, of[~np.isnan(mean)], 1)
-        early.append(mean[:72])
+        early.append(mean[: 72 * incident.spend.per_hour])
     typical = sums.sum() / counts.sum() if counts.any() else 0.0
     shift = np.where(counts > 0, sums / np.maximum(counts, 1), typical)
     shift = np.clip(shift, -LARGEST_SHIFT, LARGEST_SHIFT)
     scatter[np.isinf(scatter)] = 1e9  # never judged
     oracle = Oracle(channel, place, scatter, phi, shift)
     told = np.nanmean([_information(mean, phi) for mean in early], axis=0)
-    enough = np.flatnonzero(told >= np.log(720))
+    enough = np.flatnonzero(told >= np.log(HOURS_A_MONTH))
     return oracle, (float(enough[0]) if len(enough) else inf, -float(told[-1]))
 
 
@@ -275,9 +282,11 @@ def limit_of(oracle: Oracle, incident: IncidentRuns, false_alarms_per_month: flo
 
     found = outcome(pd.concat([part.rows(part.first(oracle)) for part in incident.by_onset()]))
     onset = int(incident.onset[0])
-    first_day = incident.spend.hour_of_week[onset : onset + 24]
+    per_hour = incident.spend.per_hour
+    first_day = incident.spend.hour_of_week[onset : onset + 24 * per_hour]
     size = min(float(np.abs(oracle.shift[first_day]).mean()), ONE_BIN)
-    iid = lorden_limit(720 / false_alarms_per_month, size).limit if size > 0.05 else inf
+    bins = HOURS_A_MONTH * per_hour / false_alarms_per_month
+    iid = lorden_limit(bins, size).limit / per_hour if size > 0.05 else inf
     return Limit(
         oracle,
         found["delay_median_h"],

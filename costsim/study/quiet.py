@@ -46,28 +46,32 @@ class Quiet:
     @property
     def months(self) -> float:
         """Watched months, as if no alarm ended a watch."""
-        runs, hours = self.spend.total.shape
-        return float(runs * (hours - self.training_hours) / HOURS_A_MONTH)
+        runs, bins = self.spend.total.shape
+        hours = bins / self.spend.per_hour - self.training_hours
+        return float(runs * hours / HOURS_A_MONTH)
 
     def watches(self, detector: SeriesDetector) -> list[Floats]:
-        """Statistic of each watch, of shape ``(runs, hours of a watch)``.
+        """Statistic of each watch, of shape ``(runs, bins of a watch)``.
 
         Every watch starts the chart anew; the baseline has all that came before.
         """
         values, week = self.spend.channel(detector.channel), self.spend.hour_of_week
-        hours, watch = values.shape[1], WATCH_DAYS * 24
-        spans = [(a, a + watch) for a in range(self.training_hours, hours - watch + 1, watch)]
+        minutes, per_hour = self.spend.bin_minutes, self.spend.per_hour
+        bins, watch = values.shape[1], WATCH_DAYS * 24 * per_hour
+        first = self.training_hours * per_hour
+        spans = [(a, a + watch) for a in range(first, bins - watch + 1, watch)]
         many = values.ndim == 3  # a series a feature
         if not isinstance(detector, Detector):
             statistic = any_statistic if many else _statistic
             return [
-                statistic(detector, values[:, :end], week[:end], start)[:, start:]
+                statistic(detector, values[:, :end], week[:end], start, minutes)[:, start:]
                 for start, end in spans
             ]
         key = (detector.baseline, detector.channel)
         if key not in self._scores:  # several charts share one baseline
-            plain, layers = Detector(detector.baseline, Shewhart()), _layers(values)
-            self._scores[key] = np.stack([plain.statistic(layer, week) for layer in layers])
+            plain = Detector(detector.baseline, Shewhart(), channel=detector.channel)
+            layers = _layers(values)
+            self._scores[key] = np.stack([plain.statistic(x, week, 0, minutes) for x in layers])
         scores = self._scores[key]
         return [
             np.fmax.reduce([detector.chart.path(one[:, a:b].T.copy()).T for one in scores])
@@ -76,7 +80,7 @@ class Quiet:
 
     def paths(self, detector: SeriesDetector) -> Paths:
         """The detector's statistic in all watches, ready for any threshold."""
-        return Paths.of(self.watches(detector))
+        return Paths.of(self.watches(detector), self.spend.per_hour)
 
     def false_alarms(self, *detectors: SeriesDetector) -> FalseAlarms:
         """First alarms of all watches at a detector's own threshold, or at those of several.
@@ -89,16 +93,16 @@ class Quiet:
 
 
 def _layers(values: Floats) -> list[Floats]:
-    """A channel's series, each of shape ``(runs, hours)``."""
+    """A channel's series, each of shape ``(runs, bins)``."""
     if values.ndim == 2:
         return [values]
     return [np.ascontiguousarray(values[:, :, one]) for one in range(values.shape[2])]
 
 
 def _statistic(
-    detector: SeriesDetector, values: Floats, week: NDArray[np.int64], start: int
+    detector: SeriesDetector, values: Floats, week: NDArray[np.int64], start: int, bin_minutes: int
 ) -> Floats:
-    return detector.statistic(values, week, start)
+    return detector.statistic(values, week, start, bin_minutes)
 
 
 def quiet_runs(
@@ -107,6 +111,7 @@ def quiet_runs(
     *,
     training: int | None = None,
     life: OrdinaryLife | None = None,
+    bin_minutes: int = 60,
     workers: int = 2,
 ) -> Quiet:
     """Ordinary life of a scenario: its training history, then four watches of four weeks.
@@ -122,6 +127,8 @@ def quiet_runs(
     life : OrdinaryLife, optional
         Launches and campaigns that belong to it, over history and watches alike; by default as
         often as :class:`OrdinaryLife` says.
+    bin_minutes : {5, 15, 30, 60}
+        Width of a bin; watches are four weeks and rates are of a month whatever it is.
     workers : int
         Threads; never changes a number.
     """
@@ -130,7 +137,7 @@ def quiet_runs(
     parts, start, features = [], 0, len(scenario.without_launches().features)
     for each in life.spread(seeds):
         lived = life.scenario(scenario, days=days, key=each[0])
-        parts.append(sample_hourly(lived, each, workers=workers))
+        parts.append(sample_hourly(lived, each, bin_minutes=bin_minutes, workers=workers))
         start = int(lived.calendar.day_starts[training])
     return Quiet(HourlySpend.joined(parts), start, features)
 

@@ -11,6 +11,7 @@ import numpy as np
 from costsim.detect import SeriesDetector, Suite, suite_members
 from costsim.errors import SettingError
 from costsim.simulation.loading import load_scenario
+from costsim.spend.bins import checked_minutes
 from costsim.study.calibration import checked_rate, set_together
 from costsim.study.incident_runs import IncidentRuns
 from costsim.study.ordinary import OrdinaryLife
@@ -129,6 +130,7 @@ def tune(
     replicates: int = 200,
     seed: int = 0,
     name: str = "",
+    bin_minutes: int = 60,
     life: OrdinaryLife | None = None,
     workers: int = 2,
 ) -> Tuning:
@@ -152,6 +154,9 @@ def tune(
         Of the study.
     name : str
         Of the suite; the scenario's by default.
+    bin_minutes : {5, 15, 30, 60}
+        Width of the bins that detectors read: no alarm is known before its bin ends. Finer bins
+        cost time in proportion.
     life : OrdinaryLife, optional
         How many launches and campaigns ordinary life has.
     workers : int
@@ -177,6 +182,7 @@ def tune(
     ):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise SettingError(f"{what} must be an integer of at least {low}; got {value!r}")
+    checked_minutes(bin_minutes)
     months = calibration_runs * WATCHES * WATCH_DAYS / 30
     checked_rate(false_alarms_per_month, months)
     daily = wanted.monthly_budget_usd / 30
@@ -189,13 +195,14 @@ def tune(
             study_seeds(seed, purpose, calibration_runs),
             training=training,
             life=life,
+            bin_minutes=bin_minutes,
             workers=workers,
         )
         for purpose in (1, 2)
     )
     paths = [quiet.paths(detector) for detector in members]
     later = [fresh.paths(detector) for detector in members]
-    incident = _incident(wanted, seed, replicates, workers)
+    incident = _incident(wanted, seed, replicates, bin_minutes, workers)
     rates = [false_alarms_per_month * notch for notch in NOTCHES]
     rates = [rate for rate in rates if rate * months >= 10]
     rows, at = [], {}
@@ -223,7 +230,7 @@ def tune(
         f"{calibration_runs} runs of ordinary life of {wanted.name} with "
         f"{(life or OrdinaryLife()).words()}, seed {seed}"
     )
-    suite = Suite(name or wanted.name, chosen, float(false_alarms_per_month), on)
+    suite = Suite(name or wanted.name, chosen, float(false_alarms_per_month), on, bin_minutes)
     return Tuning(wanted, suite, pd.DataFrame(rows), table, seed)
 
 
@@ -266,10 +273,13 @@ def _history(scenario: Scenario) -> int:
     return (scenario.focus.start - scenario.start).days
 
 
-def _incident(scenario: Scenario, seed: int, replicates: int, workers: int) -> IncidentRuns | None:
+def _incident(
+    scenario: Scenario, seed: int, replicates: int, bin_minutes: int, workers: int
+) -> IncidentRuns | None:
     if not scenario.incidents:
         return None
-    return IncidentRuns.of(scenario, study_seeds(seed, 3, replicates), workers=workers)
+    seeds = study_seeds(seed, 3, replicates)
+    return IncidentRuns.of(scenario, seeds, bin_minutes=bin_minutes, workers=workers)
 
 
 def _judged(detectors: Sequence[SeriesDetector], incident: IncidentRuns | None) -> dict[str, float]:

@@ -73,6 +73,25 @@ def test_a_watch_ends_with_its_first_alarm_and_exposure_with_it():
     assert (found.alarms, found.exposure_hours) == (2, 10 + 100 + 2 * hours)
 
 
+@pytest.mark.parametrize("minutes", [5, 15, 60])
+def test_a_watch_is_four_weeks_and_exposure_is_hours_whatever_the_bin(minutes):
+    per_hour, hours = 60 // minutes, WATCH_DAYS * 24
+    dollars = np.ones((2, (24 + 2 * hours) * per_hour)) / per_hour
+    dollars[0, (24 + 10) * per_hour - 1] = 100  # the last bin of the tenth hour
+    dollars[1, 3] = 100  # in training
+    week = np.arange(24 + 2 * hours).repeat(per_hour) % 168
+    spend = HourlySpend(dollars, dollars, dollars, dollars * 0, week, {}, minutes)
+    quiet = Quiet(spend, 24, 0)
+    found = quiet.false_alarms(FixedThreshold(50.0, channel="total"))
+    assert (found.alarms, found.exposure_hours) == (1, 10 + 3 * hours)
+    assert found.per_month == pytest.approx(720 / (10 + 3 * hours))
+    assert quiet.months == pytest.approx(2 * 2 * hours / 720)
+    shared = Detector(HourOfWeek(), Shewhart(), channel="total")
+    alone = shared.statistic(dollars[:, : (24 + hours) * per_hour], week[: (24 + hours) * per_hour],
+                             24 * per_hour, minutes)  # fmt: skip
+    np.testing.assert_array_equal(quiet.watches(shared)[0], alone[:, 24 * per_hour :])
+
+
 def test_alarms_that_come_together_are_fewer_pieces_of_news():
     hours = WATCH_DAYS * 24
     dollars = np.ones((40, 4 * hours))

@@ -10,6 +10,7 @@ import numpy as np
 
 from costsim.detect.baselines.base import Reading, at_least
 from costsim.detect.baselines.scatter import RobustScatter, Scatter
+from costsim.detect.bin_width import HOURLY, BinWidth, HourClock
 from costsim.detect.hours import HOURS_IN_WEEK, FloatArray, IntArray
 
 
@@ -17,7 +18,8 @@ from costsim.detect.hours import HOURS_IN_WEEK, FloatArray, IntArray
 class RefittedBaseline(ABC):
     """A model of the last weeks, fitted each `refit_hours` to what came before, then left alone.
 
-    It works on levels: log dollars unless a subclass says otherwise.
+    It works on levels: log dollars an hour unless a subclass says otherwise. What it forecasts is
+    the level of an hour's bins, all alike.
     """
 
     weeks: int = 4
@@ -42,56 +44,68 @@ class RefittedBaseline(ABC):
 
         Parameters
         ----------
-        levels, hours : ndarray, shape (T,)
-            Levels, NaN in gaps, and local hours of the week of the bins so far.
+        levels : ndarray, shape (T, bins in an hour)
+            Levels of the hours so far, NaN in gaps.
+        hours : ndarray of int, shape (T,)
+            Their local hours of the week.
         ahead : ndarray of int, shape (m,)
-            Hours of the week of the bins to come, unless the clocks change among them.
+            Hours of the week of the hours to come, unless the clocks change among them.
 
         Returns
         -------
         place, scale : ndarray, shape (m,)
-            Level that is expected, and the unit in which a bin's distance from it is taken.
+            Level that is expected of each bin of these hours, and the unit in which a bin's
+            distance from it is taken.
         """
 
-    def level(self, dollars: FloatArray) -> FloatArray:
-        """Turn dollars into levels."""
-        return np.asarray(np.log(np.maximum(dollars, 0.0) + self.offset_usd))
+    def level(self, dollars: FloatArray, rate: float) -> FloatArray:
+        """Turn the dollars of bins into levels; `rate` makes them dollars an hour."""
+        return np.asarray(np.log(np.maximum(dollars, 0.0) * rate + self.offset_usd))
 
-    def expected(self, place: FloatArray) -> FloatArray:
-        """Turn expected levels into dollars."""
-        return np.maximum(np.exp(place) - self.offset_usd, 0.0)
+    def expected(self, place: FloatArray, rate: float) -> FloatArray:
+        """Turn expected levels into the dollars of bins."""
+        return np.maximum(np.exp(place) - self.offset_usd, 0.0) / rate
 
-    def begin(self, n_series: int) -> _RefittedState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _RefittedState:
         """Start with no history."""
-        return _RefittedState(self, n_series)
+        return _RefittedState(self, n_series, width)
 
 
 class _RefittedState:
-    def __init__(self, settings: RefittedBaseline, n_series: int) -> None:
+    def __init__(self, settings: RefittedBaseline, n_series: int, width: BinWidth) -> None:
         self._settings = settings
-        self._kept: deque[FloatArray] = deque(maxlen=settings.weeks * HOURS_IN_WEEK)
-        self._hours: deque[int] = deque(maxlen=settings.weeks * HOURS_IN_WEEK)
-        self._scatter = RobustScatter(settings.scatter, n_series)
+        self._rate = width.rate
+        self._clock = HourClock(width)
+        kept = settings.weeks * HOURS_IN_WEEK
+        self._kept: deque[FloatArray] = deque(maxlen=kept)  # (bins in an hour, n_series) each
+        self._hours: deque[int] = deque(maxlen=kept)
+        self._nothing = np.full((width.per_hour, n_series), np.nan)
+        self._bin = 0
+        self._scatter = RobustScatter(settings.scatter, n_series, width)
         self._places = np.full((settings.refit_hours, n_series), np.nan)
         self._scales = np.full((settings.refit_hours, n_series), np.nan)
-        self._bins = 0
+        self._slot = -1
 
     def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
         settings = self._settings
-        slot = self._bins % settings.refit_hours
-        if slot == 0:
-            self._scatter.refit()
-            self._refit(hour_of_week)
-        self._bins += 1
-        level, place = settings.level(dollars), self._places[slot]
-        residual = (level - place) / self._scales[slot]
+        if self._clock.begins(hour_of_week):
+            self._slot = (self._slot + 1) % settings.refit_hours
+            if self._slot == 0:
+                self._scatter.refit()
+                self._refit(hour_of_week)
+            self._kept.append(self._nothing.copy())
+            self._hours.append(hour_of_week)
+            self._bin = 0
+        level, place = settings.level(dollars, self._rate), self._places[self._slot]
+        scale = self._scales[self._slot]
+        residual = (level - place) / scale
         # fmin and fmax pass over the NaN bounds of bins without a baseline.
-        reach = settings.winsor * self._scatter.value * self._scales[slot]
-        self._kept.append(np.fmin(np.fmax(level, place - reach), place + reach))
-        self._kept[-1][np.isnan(level)] = np.nan
-        self._hours.append(hour_of_week)
+        reach = settings.winsor * self._scatter.value * scale
+        kept = np.fmin(np.fmax(level, place - reach), place + reach)
+        self._kept[-1][self._bin] = np.where(np.isnan(level), np.nan, kept)
+        self._bin += 1
         self._scatter.add(residual)
-        return Reading(settings.expected(place), residual / self._scatter.value)
+        return Reading(settings.expected(place, self._rate), residual / self._scatter.value)
 
     def _refit(self, hour_of_week: int) -> None:
         least = self._settings.min_weeks * HOURS_IN_WEEK
@@ -99,14 +113,29 @@ class _RefittedState:
             return
         history, hours = np.array(self._kept), np.array(self._hours)
         ahead = (hour_of_week + np.arange(self._settings.refit_hours)) % HOURS_IN_WEEK
-        for i, series in enumerate(history.T):
-            known = ~np.isnan(series)
-            # A series begins with its first known bin: a new feature has no past to fill.
+        for i in range(history.shape[2]):
+            series = history[:, :, i]
+            known = (~np.isnan(series)).any(axis=1)
+            # A series begins with its first known hour: a new feature has no past to fill.
             first = int(known.argmax()) if known.any() else len(series)
             self._places[:, i] = self._scales[:, i] = np.nan
             if len(series) - first >= least and 2 * known[first:].sum() >= len(series) - first:
                 forecast = self._settings.forecast(series[first:], hours[first:], ahead)
                 self._places[:, i], self._scales[:, i] = forecast
+
+
+def mean_levels(levels: FloatArray) -> FloatArray:
+    """Mean level of each hour's known bins, shape (T,); NaN where there are none.
+
+    Examples
+    --------
+    >>> mean_levels(np.array([[1.0, 3.0], [np.nan, 5.0], [np.nan, np.nan]])).tolist()
+    [2.0, 5.0, nan]
+    """
+    known = ~np.isnan(levels)
+    count = known.sum(axis=1)
+    total = np.where(known, levels, 0.0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def without_gaps(levels: FloatArray, hours: IntArray) -> FloatArray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from costsim.detect.baselines.base import at_least
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.hours import FloatArray
 
 # The median of |x| of normal data is sigma / 1.4826.
@@ -21,12 +22,12 @@ class Scatter:
     Parameters
     ----------
     hours : int
-        Past residuals that it is taken from, at least 24 and `min_hours`.
+        Hours of past residuals that it is taken from, at least 24 and `min_hours`.
     min_hours : int
-        Known residuals needed before anything is judged, at least 2.
+        Hours of known residuals needed before anything is judged, at least 2.
     guard_hours : int
-        Newest residuals left out, at least 0, so that an incident does not at once widen the
-        scatter it is judged by.
+        Hours of the newest residuals left out, at least 0, so that an incident does not at once
+        widen the scatter it is judged by.
     floor : float
         Least scatter, above 0, in units of the residuals: a constant has none.
 
@@ -60,10 +61,13 @@ class Scatter:
 class RobustScatter:
     """A `Scatter` at work; `value` is that of the last refit, NaN where there is none yet."""
 
-    def __init__(self, settings: Scatter, n_series: int) -> None:
-        self._settings = settings
+    def __init__(self, settings: Scatter, n_series: int, width: BinWidth = HOURLY) -> None:
+        self._least, self._guard = (
+            hours * width.per_hour for hours in (settings.min_hours, settings.guard_hours)
+        )
+        self._floor = settings.floor
         self._guarded: deque[FloatArray] = deque()
-        self._residuals = np.full((n_series, settings.hours), np.nan)
+        self._residuals = np.full((n_series, settings.hours * width.per_hour), np.nan)
         self._stored = 0
         self._every = np.arange(n_series)
         self.value = np.full(n_series, np.nan)
@@ -71,20 +75,20 @@ class RobustScatter:
     def add(self, residual: FloatArray) -> None:
         """Take in the residuals of the newest bin."""
         self._guarded.append(residual)
-        if len(self._guarded) > self._settings.guard_hours:
-            self._residuals[:, self._stored % self._settings.hours] = self._guarded.popleft()
+        if len(self._guarded) > self._guard:
+            slot = self._stored % self._residuals.shape[1]
+            self._residuals[:, slot] = self._guarded.popleft()
             self._stored += 1
 
     def refit(self) -> None:
         """Take the scatter anew."""
-        settings = self._settings
-        filled = self._residuals[:, : min(self._stored, settings.hours)]
-        if filled.shape[1] < settings.min_hours:
+        filled = self._residuals[:, : self._stored]
+        if filled.shape[1] < self._least:
             return
         distance = np.abs(filled)
         count = np.count_nonzero(~np.isnan(distance), axis=1)
-        scatter = np.maximum(_NORMAL * known_median(distance, count, self._every), settings.floor)
-        self.value = np.where(count >= settings.min_hours, scatter, np.nan)
+        scatter = np.maximum(_NORMAL * known_median(distance, count, self._every), self._floor)
+        self.value = np.where(count >= self._least, scatter, np.nan)
 
 
 def known_median(values: FloatArray, count: np.ndarray, every: np.ndarray) -> FloatArray:

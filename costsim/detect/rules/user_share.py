@@ -31,6 +31,13 @@ class UserShare(Rule):
     SettingError
         A setting is outside its bounds.
 
+    Notes
+    -----
+    A bin shorter than an hour is held against it at its rate: 1% of the budget in 15
+    minutes are 4% an hour.
+    The user is then the dearest one of those minutes, and a burst of minutes alarms that an
+    hour would average away: calibrate for the bin.
+
     Examples
     --------
     >>> rule = UserShare(daily_budget_usd=1_800.0)
@@ -68,5 +75,5 @@ class UserShare(Rule):
         )
 
     def unit_usd(self) -> float:
-        """Dollars that the statistic is measured in: the daily budget."""
+        """Dollars an hour that the statistic is measured in: the daily budget."""
         return self.daily_budget_usd
