@@ -30,6 +30,9 @@ def weekly(
     budget: Annotated[
         float | None, typer.Option(help="Monthly budget in USD.", show_default=False)
     ] = None,
+    suite: Annotated[
+        str, typer.Option(help="Detectors: a suite by name or TOML file of costsim tune --save.")
+    ] = "default",
     show_users: Annotated[
         bool, typer.Option("--show-users", help="User ids as they are; masked by default.")
     ] = False,
@@ -38,7 +41,9 @@ def weekly(
     from costsim.cli.output import next_step
     from costsim.report.weekly import weekly_report
 
-    done = weekly_report(folder, out, week=week, budget_usd=budget, show_users=show_users)
+    done = weekly_report(
+        folder, out, week=week, budget_usd=budget, show_users=show_users, suite=suite
+    )
     print(done.card)
     print(f"page: {done.page}\nnotebook: {done.notebook}")
-    next_step(f"costsim detect {folder}")
+    next_step(f"costsim detect {folder} --suite {suite}")

@@ -43,18 +43,46 @@ class Incident:
         End of the last alarming hour.
     detectors : tuple of str
         Those that alarmed, the first to do so first.
-    drivers : Drivers
-        Features, users and cause, from `start` to `end`.
+    drivers : Drivers or None
+        Features, users and cause, from `start` to `end`; None where no call with a price was
+        made: the feed is silent.
     """
 
     start: pd.Timestamp
     known_at: pd.Timestamp
     end: pd.Timestamp
     detectors: tuple[str, ...]
-    drivers: Drivers
+    drivers: Drivers | None
+
+    @property
+    def excess_usd(self) -> float:
+        """Dollars from `start` to `end` above the weeks before; NaN where there was no call."""
+        return float("nan") if self.drivers is None else self.drivers.change_usd
+
+    @property
+    def feature(self) -> str | None:
+        """Feature with the largest rise."""
+        return None if self.drivers is None else self.drivers.feature
+
+    @property
+    def cause(self) -> str | None:
+        """As of :attr:`costsim.spend.drivers.Drivers.cause`; ``silence`` where no call was made."""
+        return "silence" if self.drivers is None else self.drivers.cause
+
+    @property
+    def culprits(self) -> tuple[tuple[str, float], ...]:
+        """Users who each bring a tenth of that feature's rise or more, and their dollars."""
+        if self.drivers is None:
+            return ()
+        rows = self.drivers.culprits
+        return tuple(zip(rows["user_id"].tolist(), rows["change_usd"].tolist(), strict=True))
+
+    def words(self) -> str:
+        """Say what rose, by what, and who brings it."""
+        return "no call with a price" if self.drivers is None else self.drivers.words()
 
     def __str__(self) -> str:
-        return f"{self.start:%a %Y-%m-%d %H:%M} UTC: {self.drivers.words()}"
+        return f"{self.start:%a %Y-%m-%d %H:%M} UTC: {self.words()}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,8 +104,9 @@ class Incidents:
         Returns
         -------
         pandas.DataFrame
-            start, known_at, end (UTC), detectors, excess_usd (above the weeks before),
-            feature_name, cause, users (culprits, a list of ids), what (in words).
+            start, known_at, end (UTC), detectors, excess_usd (above the weeks before; missing
+            where there was no call), feature_name, cause, users (culprits, a list of ids), what
+            (in words).
         """
         import pandas as pd
 
@@ -87,11 +116,11 @@ class Incidents:
                 "known_at": one.known_at,
                 "end": one.end,
                 "detectors": ", ".join(one.detectors),
-                "excess_usd": one.drivers.change_usd,
-                "feature_name": one.drivers.feature,
-                "cause": one.drivers.cause,
-                "users": one.drivers.culprits["user_id"].tolist(),
-                "what": one.drivers.words(),
+                "excess_usd": one.excess_usd,
+                "feature_name": one.feature,
+                "cause": one.cause,
+                "users": [user for user, _ in one.culprits],
+                "what": one.words(),
             }
             for one in self.incidents
         ]
@@ -152,12 +181,13 @@ def group_incidents(
         raise SettingError(f"most must be at least 1; got {most!r}")
     groups = _dated(list(_groups(findings.alarms, quiet_hours)), _rising(findings))
     found = []
+    drove: Drivers | None
     for start, alarms in groups[-most:]:
         first, end = alarms.iloc[0], alarms["end"].max()
         try:
             drove = drivers(records, start, end)
-        except DataError:  # nothing priced was called in it
-            continue
+        except DataError:  # nothing priced was called in it: silence is an incident too
+            drove = None
         names = tuple(dict.fromkeys(alarms["detector"]))
         found.append(Incident(start, first["known_at"], end, names, drove))
     return Incidents(tuple(found), len(groups[:-most]))

@@ -1,0 +1,121 @@
+"""What a suite of detectors says of some records: incidents in dollars, and who watched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from costsim.detect import Findings, Incident, Incidents, Suite
+from costsim.show.formats import UNKNOWN, count, usd, weekday_time
+from costsim.show.mask import mask_users
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CAUSES = {
+    "volume": "more requests",
+    "retries": "more attempts a request",
+    "tokens": "more tokens a call",
+    "model": "dearer models",
+    "cache": "less read from the cache",
+    "price": "a dearer price",
+    "silence": "no call with a price",
+}
+
+
+def suite_words(suite: Suite) -> str:
+    """Which suite watches, its budget of false alarms, and what it was calibrated on."""
+    number = len(suite.detectors)
+    names = f"{count(number)} detector{'s' * (number != 1)} of the suite {suite.name}"
+    if suite.false_alarms_per_month is None:
+        return f"{names}: thresholds as they come, not calibrated."
+    return (
+        f"{names}, {rate_words(suite.false_alarms_per_month)} of all together, "
+        f"calibrated on {suite.calibrated_on or 'what is not said'}."
+    )
+
+
+def rate_words(rate: float) -> str:
+    """So many false alarms a month, in words.
+
+    Examples
+    --------
+    >>> rate_words(1.0), rate_words(0.5)
+    ('1 false alarm a month', '0.5 false alarms a month')
+    """
+    return f"{rate:g} false alarm{'s' * (rate != 1)} a month"
+
+
+def incident_line(incidents: Incidents, findings: Findings, suite: Suite) -> str:
+    """One sentence for a verdict; empty where no detector could judge."""
+    if not len(incidents):
+        return "" if findings.notes else f"No alarm by the suite {suite.name}."
+    number = len(incidents) + incidents.left_out
+    dearest = max(incidents, key=lambda one: _or_zero(one.excess_usd))
+    many = "1 incident" if number == 1 else f"{count(number)} incidents; dearest"
+    since = weekday_time(dearest.start, findings.time_zone)
+    known = weekday_time(dearest.known_at, findings.time_zone)
+    what = f"{many}: {dearest.feature or dearest.words()} from {since}, known {known}"
+    if dearest.excess_usd > 0:
+        what += f", {usd(dearest.excess_usd)} above the weeks before"
+    return f"{what} (suite {suite.name})."
+
+
+def incident_table(incidents: Incidents, *, show_users: bool = False) -> pd.DataFrame:
+    """A row an incident as pages show it, culprits in dollars and masked unless asked.
+
+    Returns
+    -------
+    pandas.DataFrame
+        from, known, last_alarm (UTC), above_usual_usd, feature, cause, culprits (with their
+        dollars), first (the detector that spoke first), alarming (how many did).
+    """
+    import pandas as pd
+
+    rows = [
+        {
+            "from": one.start,
+            "known": one.known_at,
+            "last_alarm": one.end,
+            "above_usual_usd": one.excess_usd,
+            "feature": one.feature or UNKNOWN,
+            "cause": cause_words(one),
+            "culprits": culprit_words(one, show_users=show_users) or UNKNOWN,
+            "first": one.detectors[0],
+            "alarming": len(one.detectors),
+        }
+        for one in incidents
+    ]
+    return pd.DataFrame(rows)
+
+
+def cause_words(incident: Incident) -> str:
+    """The cause in words; of a feature that was not there before, that."""
+    drivers = incident.drivers
+    if drivers is None:
+        return CAUSES["silence"]
+    if drivers.feature is None:
+        return f"{usd(-incident.excess_usd)} less spent" if incident.excess_usd < 0 else UNKNOWN
+    if incident.cause == "volume" and drivers.features["before_usd"].iloc[0] == 0:
+        return "a new feature"
+    return CAUSES[str(incident.cause)]
+
+
+def culprit_words(incident: Incident, *, show_users: bool = False) -> str:
+    """Users who each bring a tenth of the rise or more, with their dollars, dearest first.
+
+    Where nobody does, the dearest of those who rose.
+    """
+    if incident.drivers is None:
+        return ""
+    users = incident.drivers.users
+    mine = users[users["feature_name"] == incident.feature]
+    found = incident.drivers.culprits
+    rows = found if len(found) else mine.head(1)
+    ids = rows["user_id"].tolist()
+    names = ids if show_users else mask_users(ids)
+    said = ", ".join(f"{n} {usd(d)}" for n, d in zip(names, rows["change_usd"], strict=True))
+    return said if len(found) or not said else f"spread over {count(len(mine))}; dearest {said}"
+
+
+def _or_zero(value: float) -> float:
+    return value if value == value else 0.0
