@@ -11,7 +11,7 @@ import numpy as np
 from costsim.detect.baselines import HourOfWeek
 from costsim.detect.charts import CUSUM
 from costsim.detect.detector import Detector
-from costsim.detect.hours import hour_of_week
+from costsim.detect.hours import bin_start, hour_of_week
 from costsim.errors import DataError, SettingError
 from costsim.spend.drivers import Drivers, drivers
 
@@ -138,7 +138,12 @@ class Incidents:
 
 
 def group_incidents(
-    records: Records, findings: Findings, *, quiet_hours: int = 24, most: int = 10
+    records: Records,
+    findings: Findings,
+    *,
+    quiet_hours: int = 24,
+    most: int = 10,
+    not_before: Any = None,
 ) -> Incidents:
     """Group alarms into incidents, date them, and name their causes and culprits.
 
@@ -153,6 +158,8 @@ def group_incidents(
         those whose change point lies before the last alarm of the incident before.
     most : int
         The last so many incidents are looked into, at least 1.
+    not_before : aware time, optional
+        No incident is dated before it: what came before is known to be over.
 
     Raises
     ------
@@ -163,7 +170,7 @@ def group_incidents(
     -----
     The change point is the bin after the last zero of a CUSUM (k = 1 scatter) of the total
     against its hour of the week, read at the first alarm (Page 1954); where the total does not
-    show the incident, it is the first alarm's hour. Causes are those of
+    show the incident, or has fallen, it is the first alarm's hour. Causes are those of
     :func:`costsim.spend.drivers`.
 
     Examples
@@ -179,7 +186,10 @@ def group_incidents(
         raise SettingError(f"quiet_hours must be at least 0; got {quiet_hours!r}")
     if most < 1:
         raise SettingError(f"most must be at least 1; got {most!r}")
-    groups = _dated(list(_groups(findings.alarms, quiet_hours)), _rising(findings))
+    rising = _rising(findings)
+    if not_before is not None:
+        rising = rising[bin_start(not_before, "not_before") :]
+    groups = _dated(list(_groups(findings.alarms, quiet_hours)), rising)
     found = []
     drove: Drivers | None
     for start, alarms in groups[-most:]:
@@ -214,7 +224,9 @@ def _dated(
     found: list[tuple[pd.Timestamp, pd.DataFrame]] = []
     for group in groups:
         alarms = group.sort_values(["known_at", "detector"])
-        start = _change_point(rising, alarms["time"].iloc[0])
+        first = alarms.iloc[0]
+        fell = first.get("value_usd", 0.0) < first.get("expected_usd", 0.0)
+        start = first["time"] if fell else _change_point(rising, first["time"])
         if found and start < found[-1][1]["end"].max():
             start, before = found.pop()
             alarms = pd.concat([before, alarms])

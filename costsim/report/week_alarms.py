@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from costsim.detect import Findings, Incident, Incidents, Suite
+from costsim.detect import Findings, Incidents, Suite
+from costsim.detect.incident_words import cause_words, culprit_words
 from costsim.show.formats import UNKNOWN, count, usd, weekday_time
-from costsim.show.mask import mask_users
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CAUSES = {
-    "volume": "more requests",
-    "retries": "more attempts a request",
-    "tokens": "more tokens a call",
-    "model": "dearer models",
-    "cache": "less read from the cache",
-    "price": "a dearer price",
-    "silence": "no call with a price",
-}
 
 
 def suite_words(suite: Suite) -> str:
@@ -86,35 +76,6 @@ def incident_table(incidents: Incidents, *, show_users: bool = False) -> pd.Data
         for one in incidents
     ]
     return pd.DataFrame(rows)
-
-
-def cause_words(incident: Incident) -> str:
-    """The cause in words; of a feature that was not there before, that."""
-    drivers = incident.drivers
-    if drivers is None:
-        return CAUSES["silence"]
-    if drivers.feature is None:
-        return f"{usd(-incident.excess_usd)} less spent" if incident.excess_usd < 0 else UNKNOWN
-    if incident.cause == "volume" and drivers.features["before_usd"].iloc[0] == 0:
-        return "a new feature"
-    return CAUSES[str(incident.cause)]
-
-
-def culprit_words(incident: Incident, *, show_users: bool = False) -> str:
-    """Users who each bring a tenth of the rise or more, with their dollars, dearest first.
-
-    Where nobody does, the dearest of those who rose.
-    """
-    if incident.drivers is None:
-        return ""
-    users = incident.drivers.users
-    mine = users[users["feature_name"] == incident.feature]
-    found = incident.drivers.culprits
-    rows = found if len(found) else mine.head(1)
-    ids = rows["user_id"].tolist()
-    names = ids if show_users else mask_users(ids)
-    said = ", ".join(f"{n} {usd(d)}" for n, d in zip(names, rows["change_usd"], strict=True))
-    return said if len(found) or not said else f"spread over {count(len(mine))}; dearest {said}"
 
 
 def _or_zero(value: float) -> float:
