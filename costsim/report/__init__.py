@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from costsim.report.notebook import publish, run_notebook
     from costsim.report.page import Page, Section
     from costsim.report.parameters import check_parameters
+    from costsim.report.suite_replay import SuiteReplay, replay_suite
     from costsim.report.verdict import ribbon_of, week_card
     from costsim.report.week_parts import WeekView, week_view
     from costsim.report.weekly import weekly_report
@@ -22,12 +23,14 @@ _HOMES = {
     "Library": "library",
     "Page": "page",
     "Section": "page",
+    "SuiteReplay": "suite_replay",
     "check_parameters": "parameters",
     "claim_card": "claim",
     "incident_page": "incident_sections",
     "look_at_library": "library",
     "publish": "notebook",
     "replay_incident": "incident",
+    "replay_suite": "suite_replay",
     "ribbon_of": "verdict",
     "run_notebook": "notebook",
     "WeekView": "week_parts",
@@ -42,6 +45,7 @@ __all__ = [
     "Library",
     "Page",
     "Section",
+    "SuiteReplay",
     "WeekView",
     "check_parameters",
     "claim_card",
@@ -49,6 +53,7 @@ __all__ = [
     "look_at_library",
     "publish",
     "replay_incident",
+    "replay_suite",
     "ribbon_of",
     "run_notebook",
     "week_card",

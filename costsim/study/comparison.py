@@ -53,7 +53,8 @@ class Comparison:
     @property
     def best(self) -> SeriesDetector:
         """Calibrated detector with the fewest dollars burned on average, a miss counted whole."""
-        rows = self.summary[self.summary["setting"] == "calibrated"]
+        known = self.summary["detector"].isin([d.name for d in self.detectors])
+        rows = self.summary[(self.summary["setting"] == "calibrated") & known]
         order = rows.sort_values(["burned_mean_usd", "delay_mean_h", "detector"])
         name = order["detector"].iloc[0]
         return next(d for d in self.detectors if d.name == name)

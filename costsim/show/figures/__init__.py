@@ -8,6 +8,7 @@ from costsim.show.figures.burn import burn_clock
 from costsim.show.figures.detectors import detector_comparison
 from costsim.show.figures.distribution import cost_distribution
 from costsim.show.figures.drivers import spend_drivers
+from costsim.show.figures.duty import duty_dollars
 from costsim.show.figures.header import alt_text
 from costsim.show.figures.incident_library import incident_gallery, incident_panels
 from costsim.show.figures.month import month_to_date
@@ -33,6 +34,7 @@ __all__ = [
     "daily_spend",
     "decomposition",
     "detector_comparison",
+    "duty_dollars",
     "hourly_spend",
     "incident_gallery",
     "incident_panels",
