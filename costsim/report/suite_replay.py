@@ -15,7 +15,6 @@ from costsim.show.cards import Card
 from costsim.show.formats import hours, number, share, usd, weekday_time
 from costsim.simulation.run import simulate
 from costsim.simulation.settings import Operations
-from costsim.simulation.truth import hourly_excess
 from costsim.study.on_duty import TOGETHER, by_hour, gone
 
 if TYPE_CHECKING:
@@ -156,9 +155,11 @@ class SuiteReplay:
         Returns
         -------
         pandas.Series
-            alarm (who called), alarm_at, acted_at (UTC), burned_usd (what the incident cost until
-            it was ended, by the run itself), expected_usd (the same by :attr:`acted`, hours taken
-            as evenly spent), left_alone_usd.
+            alarm (who called; missing without one), alarm_at, acted_at (UTC), burned_usd (what the
+            incident cost until it was ended, by the run itself), expected_usd (the same by
+            :attr:`acted`, hours taken as evenly spent), left_alone_usd, calls_lost and lost_usd
+            (ordinary calls not made, and what they would have cost: users who were refused and
+            left).
         """
         import pandas as pd
 
@@ -176,21 +177,26 @@ class SuiteReplay:
             manned = scenario.model_copy(update={"operations": people})
             seed = self.replay.records.manifest.seed
             result = simulate(manned, seed=seed or 0, workers=workers)
-        told = result.timeline
-        alarm = told[told["kind"].str.startswith("alarm of ")].iloc[0]
-        excess = hourly_excess(result.records)
-        burned = excess.loc[excess["time"] >= incident["starts"], "excess_nano"].sum() / 1e9
+        told = result.timeline.set_index("kind")["time"]
+        alarms = [kind for kind in told.index if kind.startswith("alarm of ")]
+        calls = result.records.between(incident["starts"])
+        paid = calls.to_pandas(["call_id", "total_cost_nano"]).set_index("call_id")
+        truth = result.truth.set_index("call_id")
+        truth = truth[truth["time"] >= incident["starts"]]
+        made = truth.index.isin(paid.index)
+        burned = paid["total_cost_nano"].reindex(truth.index[made]).fillna(0).sum()
         whole = self.acted.set_index("detector").loc[TOGETHER]
-        return pd.Series(
-            {
-                "alarm": alarm["kind"].removeprefix("alarm of "),
-                "alarm_at": alarm["time"],
-                "acted_at": told.loc[told["kind"] == "kill", "time"].iloc[0],
-                "burned_usd": float(burned),
-                "expected_usd": float(whole["acted_usd"]),
-                "left_alone_usd": float(whole["left_alone_usd"]),
-            }
-        )
+        found: dict[str, Any] = {
+            "alarm": alarms[0].removeprefix("alarm of ") if alarms else None,
+            "alarm_at": told[alarms[0]] if alarms else pd.NaT,
+            "acted_at": told.get("kill", pd.NaT),
+            "burned_usd": (burned - truth.loc[made, "counterfactual_cost_nano"].sum()) / 1e9,
+            "expected_usd": whole["acted_usd"],
+            "left_alone_usd": whole["left_alone_usd"],
+            "calls_lost": int((~made).sum()),
+            "lost_usd": truth.loc[~made, "counterfactual_cost_nano"].sum() / 1e9,
+        }
+        return pd.Series(found, dtype=object)
 
     def __repr__(self) -> str:
         return f"{self.card()!r}\n  next: .acted, .plot(), .replay.burn_clock(), .duty.plot()"
