@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from costsim.report.claim import claim_card, within_hours
+    from costsim.report.found_incident import FoundIncident, find_incident, incident_report
     from costsim.report.incident import IncidentReplay, replay_incident
     from costsim.report.incident_sections import incident_page
     from costsim.report.library import Library, look_at_library
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from costsim.report.weekly import weekly_report
 
 _HOMES = {
+    "FoundIncident": "found_incident",
     "IncidentReplay": "incident",
     "Library": "library",
     "Page": "page",
@@ -26,7 +28,9 @@ _HOMES = {
     "SuiteReplay": "suite_replay",
     "check_parameters": "parameters",
     "claim_card": "claim",
+    "find_incident": "found_incident",
     "incident_page": "incident_sections",
+    "incident_report": "found_incident",
     "look_at_library": "library",
     "publish": "notebook",
     "replay_incident": "incident",
@@ -41,6 +45,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "FoundIncident",
     "IncidentReplay",
     "Library",
     "Page",
@@ -49,7 +54,9 @@ __all__ = [
     "WeekView",
     "check_parameters",
     "claim_card",
+    "find_incident",
     "incident_page",
+    "incident_report",
     "look_at_library",
     "publish",
     "replay_incident",
