@@ -47,4 +47,6 @@ def culprit_words(incident: Incident, *, show_users: bool = False) -> str:
     ids = rows["user_id"].tolist()
     names = ids if show_users else mask_users(ids)
     said = ", ".join(f"{n} {usd(d)}" for n, d in zip(names, rows["change_usd"], strict=True))
-    return said if len(found) or not said else f"spread over {count(len(mine))}; dearest {said}"
+    if len(found) or not said:
+        return said
+    return f"spread over {count(len(mine))} users; dearest {said}"

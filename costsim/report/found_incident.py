@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from costsim import spend
 from costsim.detect import Incident, Suite, group_incidents, load_suite
-from costsim.detect.incident_words import cause_words, culprit_words
+from costsim.detect.incident_words import cause_words
 from costsim.errors import DataError
 from costsim.paths import package_version
 from costsim.records.dataset import read_records
 from costsim.report.page import Page, Section, check_target
 from costsim.report.verdict import ribbon_of
-from costsim.report.week_alarms import suite_words
+from costsim.report.week_alarms import incident_card, suite_words
 from costsim.show import figures
 from costsim.show.cards import Card
-from costsim.show.formats import moment, usd, weekday_time
+from costsim.show.formats import moment
 from costsim.show.mask import mask_users
 from costsim.show.tables import table_html
 
@@ -47,22 +47,14 @@ class FoundIncident:
 
     def card(self) -> Card:
         """The verdict."""
-        one, zone = self.incident, self.records.time_zone
-        who = culprit_words(one, show_users=self.show_users)
-        name = one.feature or "LLM spend"
-        dear = one.excess_usd > 0
-        what = f"{usd(one.excess_usd)} above the weeks before" if dear else cause_words(one)
-        span = f"{weekday_time(one.start, zone)} to {weekday_time(one.end, zone)}"
-        lines = (
-            f"Known {moment(one.known_at, zone)} by {one.detectors[0]}; {len(one.detectors)} of "
-            f"{len(self.suite.detectors)} detectors alarmed.",
-            f"Cause: {cause_words(one)}.",
-            f"Who: {who}." if who else "",
-            suite_words(self.suite),
+        return incident_card(
+            self.incident,
+            self.suite,
+            ribbon_of(self.records),
+            time_zone=self.records.time_zone,
+            show_users=self.show_users,
+            notes=(suite_words(self.suite),),
         )
-        level: Any = "bad" if dear else "warn"
-        kept = tuple(line for line in lines if line)
-        return Card(f"{name}: {what}, {span}.", kept, ribbon_of(self.records), level)
 
     def page(self, command: str = "costsim report incident") -> Page:
         """The page; `command` is said in its footer."""
@@ -101,7 +93,7 @@ class FoundIncident:
                 figures.hourly_spend,
                 hours if named else spend.hourly(shown),
                 by="feature_name" if named else None,
-                alarms=self.alarms,
+                alarms=self.alarms.assign(time=self.alarms["known_at"]),
                 incident=(one.start, one.end, cause_words(one)),
                 highlight=one.feature,
                 time_zone=self.records.time_zone,
@@ -121,6 +113,7 @@ class FoundIncident:
             prose=f"Held against {against}.",
             figure=drivers.plot,
             table=table_html(drivers.features[columns].head(8)),
+            caption="Dollars more or less than usual, by feature and factor.",
         )
 
     def _who(self) -> Section:

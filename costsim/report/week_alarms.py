@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from costsim.detect import Findings, Incidents, Suite
+from costsim.detect import Findings, Incident, Incidents, Suite
 from costsim.detect.incident_words import cause_words, culprit_words
-from costsim.show.formats import UNKNOWN, count, usd, weekday_time
+from costsim.show.cards import Card, Ribbon
+from costsim.show.formats import UNKNOWN, count, moment, usd, weekday_time
+from costsim.show.text import NO_TEX
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +79,73 @@ def incident_table(incidents: Incidents, *, show_users: bool = False) -> pd.Data
         for one in incidents
     ]
     return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True, repr=False)
+class IncidentCards:
+    """Incidents as cards, one below the other: legible on a phone, where a wide table is not."""
+
+    incidents: Incidents
+    suite: Suite
+    ribbon: Ribbon
+    time_zone: str
+    show_users: bool = False
+
+    def to_frame(self) -> pd.DataFrame:
+        """As :func:`incident_table`."""
+        return incident_table(self.incidents, show_users=self.show_users)
+
+    def cards(self) -> list[Card]:
+        """A card an incident, the first first."""
+        return [
+            incident_card(
+                one,
+                self.suite,
+                self.ribbon,
+                time_zone=self.time_zone,
+                show_users=self.show_users,
+            )
+            for one in self.incidents
+        ]
+
+    @property
+    def _older(self) -> str:
+        number = self.incidents.left_out
+        return f"{count(number)} older ones are not looked into." if number else ""
+
+    def __repr__(self) -> str:
+        return "\n".join(filter(None, [*map(repr, self.cards()), self._older]))
+
+    def _repr_html_(self) -> str:
+        older = f'<p class="{NO_TEX}">{self._older}</p>' if self._older else ""
+        return "".join(card._repr_html_() for card in self.cards()) + older
+
+
+def incident_card(
+    incident: Incident,
+    suite: Suite,
+    ribbon: Ribbon,
+    *,
+    time_zone: str,
+    show_users: bool = False,
+    notes: tuple[str, ...] = (),
+) -> Card:
+    """One incident: from when to when, its dollars, its cause, and who brought it."""
+    who = culprit_words(incident, show_users=show_users)
+    dear = incident.excess_usd > 0
+    cause = cause_words(incident)
+    what = f"{usd(incident.excess_usd)} above the weeks before" if dear else cause
+    span = f"{weekday_time(incident.start, time_zone)} to {weekday_time(incident.end, time_zone)}"
+    lines = (
+        f"Known {moment(incident.known_at, time_zone)} by {incident.detectors[0]}; "
+        f"{len(incident.detectors)} of {len(suite.detectors)} detectors alarmed.",
+        f"Cause: {cause}.",
+        f"Who: {who}." if who else "",
+        *notes,
+    )
+    kept = tuple(line for line in lines if line)
+    title = f"{incident.feature or 'LLM spend'}: {what}, {span}."
+    return Card(title, kept, ribbon, "bad" if dear else "warn")
 
 
 def _or_zero(value: float) -> float:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from costsim import spend
 from costsim.detect import Findings, Incidents, Suite, group_incidents, load_suite
 from costsim.records.dataset import Records, read_records
-from costsim.report.verdict import week_card
-from costsim.report.week_alarms import incident_line, incident_table, suite_words
+from costsim.report.verdict import ribbon_of, week_card
+from costsim.report.week_alarms import IncidentCards, incident_line, suite_words
 from costsim.show import figures
 from costsim.show.cards import Card
 from costsim.show.formats import count
@@ -185,11 +185,8 @@ class WeekView:
         if not len(self.findings):
             said = f"No alarm in {count(self.findings.hours)} complete hours, history included."
             return Note(" ".join(self.findings.notes) or said)
-        table = incident_table(self.incidents, show_users=self.show_users)
-        older = self.incidents.left_out
-        more = f"; {count(older)} before them are not looked into" if older else ""
-        caption = f"Incidents, in dollars above the same hours of the weeks before{more}"
-        return Table(table, caption, time_zone=self.records.time_zone)
+        ribbon, zone = ribbon_of(self.records), self.records.time_zone
+        return IncidentCards(self.incidents, self.suite, ribbon, zone, self.show_users)
 
     def alarming(self) -> Any:
         """Each detector's alarms, when they could be known."""

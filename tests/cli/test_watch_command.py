@@ -79,3 +79,17 @@ def test_no_folder_and_a_foreign_state_are_said(run, runs, tmp_path):
     assert said.code == 2
     assert "mine.json is no state of costsim watch" in said.err
     assert (tmp_path / "mine.json").read_text() == "precious"
+
+
+def test_the_page_that_an_alert_names_is_made_by_that_command(run, runs, tmp_path):
+    said = run("watch", str(runs), "--since", "2024-08-09", "--as-of", IN_IT, "--state", "t.json",
+               "--json")  # fmt: skip
+    command = json.loads(said.out)["alerts"][0]["look"].split()
+    said = run(*command[1:])
+    assert said.code == 0, said.err
+    assert said.out.startswith("✖ code_review: $")
+    [page] = (tmp_path / "reports").glob("incident-runs-*.html")
+    assert "What drove it" in page.read_text()
+    said = run("report", "incident", str(runs), "--at", "2024-07-10")
+    assert said.code == 2
+    assert "finds no incident at Wed 10 Jul 2024 00:00" in said.err

@@ -66,7 +66,7 @@ def duty_dollars(
     'log'
     """
     need(frame, "detector", "alarm_usd", "day_usd", "night_usd", "left_alone_usd")
-    title = "What the week would have cost with each detector on duty"
+    title = "What the incident would have cost with each detector on duty"
     records: list[dict[str, Any]] = frame.to_dict("records")  # type: ignore[assignment]
     ax = canvas(ax, height_of(len(records)) + 0.35)
     positive = [r[name] for r in records for name, _, _ in _DOTS if r[name] > 0]
@@ -82,7 +82,9 @@ def duty_dollars(
     told = []
     for row, record in enumerate(records):
         if record.get("missed", 0.0) > 0.5:
-            said = f"no alarm in {share(record['missed'])} of the runs"
+            said = "no alarm"
+            if record["missed"] < 1:
+                said += f" in {share(record['missed'])} of the runs"
             side = ax.get_yaxis_transform()
             say(ax, 0, row, said, on=side, by=(4, 0), size=SMALL_PT, color=MUTED)
             told.append(f"{plain(record['detector'], 40)}: {said}")
