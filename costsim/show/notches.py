@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 _FORMATS = {"within_4h": "share", "early": "share"}
 _LABELS = {
-    "wanted": "false alarms a month: wanted",
+    "wanted": "false alarms a month, wanted",
     "measured": "measured",
-    "more_pages": "more a month than one notch left",
+    "more_pages": "more pages a month than one notch before",
     "burned_mean_usd": "burned an incident, mean",
     "saved_usd": "saved by it, mean",
     "within_4h": "caught within 4 h",
-    "early": "rang after launch, before",
+    "early": "alarm before the incident",
 }
 
 
