@@ -22,6 +22,7 @@ from costsim.cli.simulate import simulate
 from costsim.cli.spend import spend
 from costsim.cli.sweep import sweep
 from costsim.cli.tune import tune
+from costsim.cli.watch import watch
 from costsim.errors import CostsimError
 from costsim.paths import package_version
 
@@ -84,6 +85,7 @@ app.command()(spend)
 app.command()(detect)
 app.command()(tune)
 app.command()(compare)
+app.command()(watch)
 app.add_typer(report_app, name="report")
 app.command()(prices)
 app.command()(doctor)

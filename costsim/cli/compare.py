@@ -106,7 +106,7 @@ def compare(
                 "scenario_hash": found.scenario.hash,
                 "seed": seed,
                 "ordinary_life": found.ordinary.words(),
-                "limit": found.limit.to_dict(),
+                "limit": found.limit and found.limit.to_dict(),
                 "detectors": rows(calibrated),
                 "differences": rows(found.differences()),
                 "curve": rows(found.curve),
@@ -120,6 +120,7 @@ def compare(
         f"{found.best.name} burns least of the single detectors; not told apart from it: "
         f"{', '.join(tied) or 'none'}."
     )
+    assert found.limit is not None
     print_wrapped(found.limit.words())
     print(f"{found.ribbon}; ordinary life with {found.ordinary.words()}")
     next_step(f"costsim tune {source} --save suite.toml")

@@ -7,6 +7,7 @@ from costsim.study.comparison import Comparison
 from costsim.study.false_alarms import FalseAlarms
 from costsim.study.library import LibraryComparison, benign_weeks, compare_library, tune_library
 from costsim.study.naming import naming
+from costsim.study.on_duty import OnDuty, on_duty
 from costsim.study.ordinary import OrdinaryLife
 from costsim.study.quiet import quiet_runs
 from costsim.study.sweep import sweep
@@ -17,6 +18,7 @@ __all__ = [
     "Comparison",
     "FalseAlarms",
     "LibraryComparison",
+    "OnDuty",
     "OrdinaryLife",
     "Sweep",
     "Tuning",
@@ -25,6 +27,7 @@ __all__ = [
     "compare_detectors",
     "compare_library",
     "naming",
+    "on_duty",
     "quiet_runs",
     "spend_totals",
     "sweep",

@@ -37,12 +37,14 @@ class Candidate:
         From the wanted rate, or :data:`NOMINAL`, to the threshold of each member.
     false_alarms : mapping
         From the same to what fresh runs showed.
+    is_suite : bool
     """
 
     name: str
     members: tuple[SeriesDetector, ...]
     thresholds: Mapping[float, tuple[float, ...]]
     false_alarms: Mapping[float, FalseAlarms]
+    is_suite: bool = False
 
     @classmethod
     def of(
@@ -65,7 +67,15 @@ class Candidate:
             )
             for rate, chosen in thresholds.items()
         }
-        return cls(watching.name, members, thresholds, counted)
+        return cls(watching.name, members, thresholds, counted, isinstance(watching, Suite))
+
+    @classmethod
+    def as_set(cls, watching: SeriesDetector | Suite, fresh: Quiet, rate: float) -> Candidate:
+        """At the thresholds that it has, under the rate that they were set for."""
+        members = watching.detectors if isinstance(watching, Suite) else (watching,)
+        thresholds = {rate: tuple(m.threshold for m in members)}
+        false = {rate: fresh.false_alarms(*members)}
+        return cls(watching.name, members, thresholds, false, isinstance(watching, Suite))
 
     @property
     def channel(self) -> str:
@@ -75,7 +85,7 @@ class Candidate:
 
     def threshold(self, rate: float) -> float:
         """The threshold of a single detector; missing for a suite."""
-        return self.thresholds[rate][0] if len(self.members) == 1 else float("nan")
+        return float("nan") if self.is_suite else self.thresholds[rate][0]
 
     def at(self, rate: float) -> tuple[SeriesDetector, ...]:
         """The members at their thresholds for a rate."""

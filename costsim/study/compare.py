@@ -153,8 +153,8 @@ def compare_detectors(
         lag_hours=lag_hours,
         ordinary=life or OrdinaryLife(),
         candidates=tuple(candidates),
-        runs=_long(candidates, runs, false_alarms_per_month),
-        curve=_curve(candidates, runs, rates),
+        runs=runs_table(candidates, runs, false_alarms_per_month),
+        curve=curve_table(candidates, runs, rates),
         limit=_limit(scenario, tuning, incident, seed, false_alarms_per_month, sampled),
     )
 
@@ -197,7 +197,7 @@ def _add(rows: dict[float, pd.DataFrame], more: dict[float, pd.DataFrame], after
         rows[rate] = pd.concat([rows[rate], later], ignore_index=True)
 
 
-def _long(
+def runs_table(
     candidates: Sequence[Candidate], runs: dict[str, dict[float, pd.DataFrame]], rate: float
 ) -> pd.DataFrame:
     """Runs at the wanted rate and at nominal thresholds: a row per detector, setting and run."""
@@ -214,7 +214,7 @@ def _long(
     return pd.concat(tables, ignore_index=True)
 
 
-def _curve(
+def curve_table(
     candidates: Sequence[Candidate],
     runs: dict[str, dict[float, pd.DataFrame]],
     rates: Sequence[float],

@@ -33,8 +33,8 @@ class Comparison:
         (as `first_h`, the whole watch for a miss), `burned_usd`, `early`, `false`, `missed`.
     curve : pandas.DataFrame
         A row per detector and wanted rate of false alarms: measured, low, high, delays and dollars.
-    limit : Limit
-        What a detector achieves that knows the incident.
+    limit : Limit or None
+        What a detector achieves that knows the incident; None where that was not asked.
     """
 
     scenario: Scenario
@@ -45,7 +45,7 @@ class Comparison:
     candidates: tuple[Candidate, ...]
     runs: pd.DataFrame
     curve: pd.DataFrame
-    limit: Limit
+    limit: Limit | None = None
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -83,7 +83,7 @@ class Comparison:
     @property
     def detectors(self) -> tuple[SeriesDetector, ...]:
         """The single detectors, at their calibrated thresholds."""
-        single = (c for c in self.candidates if len(c.members) == 1)
+        single = (c for c in self.candidates if not c.is_suite)
         return tuple(c.at(self.false_alarms_per_month)[0] for c in single)
 
     @property
@@ -164,7 +164,7 @@ class Comparison:
 
         return figures.operating_curves(
             self.curve,
-            limit_usd=self.limit.burned_median_usd,
+            limit_usd=None if self.limit is None else self.limit.burned_median_usd,
             chosen=self.false_alarms_per_month,
             ribbon=self.ribbon,
             ax=ax,
@@ -191,5 +191,7 @@ class Comparison:
     def _repr_html_(self) -> str:
         from costsim.show.tables import table_html
 
-        caption = f"{repr(self).split('; next')[0]}. {self.limit.words()}"
+        caption = f"{repr(self).split('; next')[0]}."
+        if self.limit is not None:
+            caption += f" {self.limit.words()}"
         return table_html(self.summary, caption=caption)

@@ -61,6 +61,7 @@ class LibraryComparison:
         rows = []
         for name, found in self.comparisons.items():
             limit = found.limit
+            assert limit is not None
             [incident] = found.scenario.incidents.values()
             rows.append(
                 {

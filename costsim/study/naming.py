@@ -61,6 +61,9 @@ def _named(scenario: Scenario, suite: Suite, seed: int) -> dict[str, object]:
     so_far = records.between(None, known)
     for one in group_incidents(so_far, suite.scan(so_far, start=onset), most=1):
         drove = one.drivers
+        if drove is None:  # the feed was silent: an alarm of silence names it by itself
+            row |= {"cause_right": incident.cause == "silence", "said": str(one)}
+            continue
         row["feature_right"] = incident.feature in ("all", drove.feature)
         row["cause_right"] = drove.cause in SAME.get(incident.cause, (incident.cause,))
         row["said"] = drove.words()

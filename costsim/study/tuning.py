@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,11 +20,14 @@ from costsim.study.quiet import TRAINING_DAYS, WATCH_DAYS, WATCHES, quiet_runs
 from costsim.study.seeds import study_seeds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from matplotlib.axes import Axes
 
     from costsim.records.dataset import Records
     from costsim.show.cards import Ribbon
+    from costsim.show.notches import Notches
     from costsim.simulation.scenario import Scenario
 
 NOTCHES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -63,6 +66,8 @@ class Tuning:
         A row a detector at the wanted rate: detector, channel, threshold, alone_per_month (on
         fresh runs), first (share of the incident's runs that it was first to alarm in).
     warnings : tuple of str
+    suites : mapping
+        The suite at each notch, by its wanted rate.
     """
 
     scenario: Scenario
@@ -71,6 +76,7 @@ class Tuning:
     members: pd.DataFrame
     seed: int
     warnings: tuple[str, ...] = ()
+    suites: Mapping[float, Suite] = field(default_factory=dict)
 
     @property
     def chosen(self) -> pd.Series[Any]:
@@ -87,6 +93,23 @@ class Tuning:
         return figures.operating_curve(
             self.curve, chosen=self.suite.false_alarms_per_month, ribbon=self.ribbon, ax=ax
         )
+
+    def slider(self, save: str | Path = "suite.toml") -> Notches:
+        """A slider over the notches, and a button that writes the suite of the chosen one.
+
+        Parameters
+        ----------
+        save : str or path
+            File to write; one that is there is replaced.
+        """
+        from costsim.show.notches import Notches
+
+        def write(rate: float) -> str:
+            path = self.suites[rate].write(save, overwrite=True)
+            return f"{path} written: {self.suites[rate].budget_words()}"
+
+        chosen = self.suite.false_alarms_per_month or 1.0
+        return Notches(self.curve, chosen, self.ribbon, write)
 
     @property
     def ribbon(self) -> Ribbon:
@@ -130,6 +153,7 @@ def tune(
     replicates: int = 200,
     seed: int = 0,
     name: str = "",
+    notches: Sequence[float] = NOTCHES,
     bin_minutes: int = 60,
     life: OrdinaryLife | None = None,
     workers: int = 2,
@@ -154,6 +178,9 @@ def tune(
         Of the study.
     name : str
         Of the suite; the scenario's by default.
+    notches : sequence of float
+        Times the wanted rate, above 0 and rising, 1 among them: where the curve is drawn. Those
+        too rare for so many runs are left out.
     bin_minutes : {5, 15, 30, 60}
         Width of the bins that detectors read: no alarm is known before its bin ends. Finer bins
         cost time in proportion.
@@ -182,6 +209,8 @@ def tune(
     ):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise SettingError(f"{what} must be an integer of at least {low}; got {value!r}")
+    if 1 not in notches or list(notches) != sorted({*notches}) or notches[0] <= 0:
+        raise SettingError(f"notches must be above 0, rise, and hold 1; got {list(notches)}")
     checked_minutes(bin_minutes)
     months = calibration_runs * WATCHES * WATCH_DAYS / 30
     checked_rate(false_alarms_per_month, months)
@@ -203,7 +232,7 @@ def tune(
     paths = [quiet.paths(detector) for detector in members]
     later = [fresh.paths(detector) for detector in members]
     incident = _incident(wanted, seed, replicates, bin_minutes, workers)
-    rates = [false_alarms_per_month * notch for notch in NOTCHES]
+    rates = [false_alarms_per_month * notch for notch in notches]
     rates = [rate for rate in rates if rate * months >= 10]
     rows, at = [], {}
     for rate in rates:
@@ -230,8 +259,11 @@ def tune(
         f"{calibration_runs} runs of ordinary life of {wanted.name} with "
         f"{(life or OrdinaryLife()).words()}, seed {seed}"
     )
-    suite = Suite(name or wanted.name, chosen, float(false_alarms_per_month), on, bin_minutes)
-    return Tuning(wanted, suite, pd.DataFrame(rows), table, seed)
+    suites = {
+        rate: Suite(name or wanted.name, at[rate], float(rate), on, bin_minutes) for rate in rates
+    }
+    suite = suites[false_alarms_per_month]
+    return Tuning(wanted, suite, pd.DataFrame(rows), table, seed, suites=suites)
 
 
 def tune_records(records: Records, *, level: str = "product", **options: Any) -> Tuning:

@@ -157,3 +157,15 @@ def test_records_are_fitted_and_a_short_history_is_said(small):
     assert found.suite.name == "mine"
     assert any("16 days of records: too short" in line for line in found.warnings)
     assert found.suite.detectors[-1].threshold != FixedThreshold().threshold
+
+
+def test_the_slider_saves_the_suite_of_its_notch(tmp_path):
+    found = tune("quiet", PAIR, calibration_runs=8, false_alarms_per_month=2, notches=(0.5, 1, 2))
+    notches = found.slider(tmp_path / "mine.toml")
+    assert notches.rates == [1.0, 2.0, 4.0]
+    assert "4 false alarms a month" in notches.save(4.0)
+    saved = load_suite(tmp_path / "mine.toml")
+    assert saved == found.suites[4.0]
+    assert saved.detectors[0].threshold < found.suite.detectors[0].threshold
+    with pytest.raises(SettingError, match="notches must be above 0, rise, and hold 1"):
+        tune("quiet", PAIR, notches=(2, 3))

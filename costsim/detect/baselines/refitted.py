@@ -115,7 +115,7 @@ class _RefittedState:
         ahead = (hour_of_week + np.arange(self._settings.refit_hours)) % HOURS_IN_WEEK
         for i in range(history.shape[2]):
             series = history[:, :, i]
-            known = (~np.isnan(series)).any(axis=1)
+            known = np.any(~np.isnan(series), axis=1)
             # A series begins with its first known hour: a new feature has no past to fill.
             first = int(known.argmax()) if known.any() else len(series)
             self._places[:, i] = self._scales[:, i] = np.nan

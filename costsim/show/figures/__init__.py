@@ -8,6 +8,7 @@ from costsim.show.figures.burn import burn_clock
 from costsim.show.figures.detectors import detector_comparison
 from costsim.show.figures.distribution import cost_distribution
 from costsim.show.figures.drivers import spend_drivers
+from costsim.show.figures.duty import duty_dollars
 from costsim.show.figures.header import alt_text
 from costsim.show.figures.heat import detector_heat
 from costsim.show.figures.incident_library import incident_gallery, incident_panels
@@ -35,6 +36,7 @@ __all__ = [
     "decomposition",
     "detector_comparison",
     "detector_heat",
+    "duty_dollars",
     "hourly_spend",
     "incident_gallery",
     "incident_panels",
