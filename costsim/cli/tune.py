@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from costsim.study import Tuning
 
 
 def tune(
@@ -32,6 +36,19 @@ def tune(
     level: Annotated[
         str, typer.Option(help="For records: product or api, what to assume where they are mute.")
     ] = "product",
+    ordinary: Annotated[
+        str,
+        typer.Option(
+            help="For records: fitted (a scenario like them) or history (their own weeks)."
+        ),
+    ] = "fitted",
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For --ordinary history: days of a known incident, 2024-08-12/2024-08-16.",
+            show_default=False,
+        ),
+    ] = None,
     any_budget: Annotated[
         bool,
         typer.Option("--any-budget", help="No rule in dollars of this budget."),
@@ -53,13 +70,13 @@ def tune(
     Thresholds are set on simulated ordinary life; false alarms are measured on other runs, and
     the incident is judged on a third set.
     """
-    from costsim import load_scenario, read_records
+    from costsim import load_scenario
     from costsim.cli.output import next_step, print_json, print_wrapped, progress, rows
     from costsim.detect import suite_members
     from costsim.errors import SettingError
     from costsim.show.tables import table_text
     from costsim.study import tune as run
-    from costsim.study import tune_library, tune_records
+    from costsim.study import tune_library
     from costsim.study.library import incident_scenarios
 
     if save is not None and save.exists() and not overwrite:
@@ -94,7 +111,7 @@ def tune(
     folder = Path(source)
     of_records = folder.is_dir()
     if of_records:
-        found = tune_records(read_records(folder), level=level, **options)
+        found = _of_records(folder, level, ordinary, leave_out or [], options)
     else:
         found = run(load_scenario(source), **options)  # type: ignore[arg-type]
     if save is not None:
@@ -115,13 +132,42 @@ def tune(
         print_wrapped(f"warning: {warning}")
     print(table_text(found.members))
     shown = ["wanted", "measured", "low", "high"]
-    if found.scenario.incidents:
+    if found.judged:
         shown += ["delay_median_h", "caught_within_2h", "caught_within_4h", "missed", "early"]
         shown += ["burned_median_usd", "burned_p90_usd"]
     print(table_text(found.curve[shown]))
     print_wrapped(found.words())
-    print(f"SIMULATED {found.scenario.name}, hash {found.scenario.hash}, study seed {seed}")
+    print(found.ribbon)
     if save is None:
         next_step(f"costsim tune {source} --save suite.toml")
     else:
         next_step(f"costsim detect {source if of_records else 'DIR'} --suite {save}")
+
+
+def _of_records(
+    folder: Path, level: str, ordinary: str, leave_out: list[str], options: dict[str, Any]
+) -> Tuning:
+    from zoneinfo import ZoneInfo
+
+    from costsim import read_records
+    from costsim.cli.output import day
+    from costsim.errors import SettingError
+    from costsim.study import tune_records
+
+    records = read_records(folder)
+    zone = ZoneInfo(records.time_zone)
+    spans = []
+    for text in leave_out:
+        first, _, last = text.partition("/")
+        begin, end = day(first, "--leave-out"), day(last or first, "--leave-out")
+        assert begin is not None
+        assert end is not None
+        if end < begin:
+            raise SettingError(f"--leave-out must not end before it begins; got {text!r}")
+        spans.append(
+            (
+                datetime.combine(begin, time(), zone),
+                datetime.combine(end + timedelta(days=1), time(), zone),
+            )
+        )
+    return tune_records(records, level=level, ordinary=ordinary, leave_out=spans, **options)

@@ -12,7 +12,8 @@ from costsim.study.ordinary import OrdinaryLife
 from costsim.study.quiet import quiet_runs
 from costsim.study.sweep import sweep
 from costsim.study.sweep_result import Sweep
-from costsim.study.tuning import Tuning, tune, tune_records
+from costsim.study.tune_suite import tune, tune_records
+from costsim.study.tuning import Tuning
 
 __all__ = [
     "Comparison",

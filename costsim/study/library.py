@@ -19,7 +19,7 @@ from costsim.study.incident_runs import NEVER, IncidentRuns, IncidentWatch
 from costsim.study.naming import naming
 from costsim.study.quiet import training_days
 from costsim.study.seeds import study_seeds
-from costsim.study.tuning import tune
+from costsim.study.tune_suite import tune
 
 if TYPE_CHECKING:
     import pandas as pd

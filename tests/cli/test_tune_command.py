@@ -71,3 +71,35 @@ def test_detect_reads_any_csv_of_times_and_dollars(run, tmp_path):
         assert said.code == 2
         assert line in said.err
         assert said.err.count("\n") == 1
+
+
+def test_a_folder_s_own_weeks_can_be_ordinary_life(run, small, tmp_path):
+    simulate(small(days=30), seed=3, out=tmp_path / "mine")
+    common = ("tune", "mine", "--ordinary", "history", "--runs", "4", "--replicates", "10",
+              "--false-alarms-per-month", "3")  # fmt: skip
+    said = run(*common, "--leave-out", "2024-03-06", "--save", "own.toml")
+    assert said.code == 0, said.err
+    assert "REAL 4 runs made of 2 weeks of own records" in said.out
+    assert "warning: fresh runs are made of the same weeks" in said.out
+    assert load_suite(tmp_path / "own.toml").false_alarms_per_month == 3.0
+    said = run(*common, "--leave-out", "2024-03-06/2024-03-01")
+    assert said.code == 2
+    assert "--leave-out must not end before it begins; got '2024-03-06/2024-03-01'" in said.err
+
+
+def test_compare_prints_detectors_beside_dummies_and_the_limit_line(run, tmp_path):
+    options = ("--runs", "6", "--replicates", "10", "--false-alarms-per-month", "2")
+    said = run("compare", "night-script", *options, "--figure", "curve.png")
+    assert said.code == 0, said.err
+    for name in ("user share", "suite", "random", "always", "never"):
+        assert name in said.out
+    assert "A detector that knew this incident beforehand" in said.out
+    assert "ordinary life with 0.25 planned launches and 0.25 campaigns a month" in said.out
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    told = json.loads(run("compare", "night-script", *options, "--json").out)
+    assert told["limit"]["detectable"]
+    assert {row["detector"] for row in told["detectors"]} >= {"suite", "never"}
+    assert run("compare", "quiet").err == (
+        "costsim: scenario quiet must have exactly one incident to compare detectors on; it has 0\n"
+    )
+    assert run("compare", "night-script", "--figure", "curve.pdf").code == 2

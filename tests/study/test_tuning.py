@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
 
@@ -169,3 +171,23 @@ def test_the_slider_saves_the_suite_of_its_notch(tmp_path):
     assert saved.detectors[0].threshold < found.suite.detectors[0].threshold
     with pytest.raises(SettingError, match="notches must be above 0, rise, and hold 1"):
         tune("quiet", PAIR, notches=(2, 3))
+
+
+def test_a_history_s_own_weeks_are_ordinary_life_too(small):
+    records = simulate(small(days=30), seed=3).records
+    options = {"calibration_runs": 6, "false_alarms_per_month": 3.0, "detectors": PAIR}
+    found = tune_records(records, ordinary="history", name="mine", **options)
+    assert found.suite.calibrated_on == "6 runs made of 3 weeks of own records, seed 0"
+    assert str(found.ribbon).startswith("REAL")
+    assert not found.judged
+    assert any("3 weeks of history" in line for line in found.warnings)
+    assert 0 < found.chosen["measured"] < 9
+    start = datetime(2024, 3, 6, tzinfo=UTC)
+    fewer = tune_records(
+        records, ordinary="history", leave_out=[(start, start + timedelta(days=1))], **options
+    )
+    assert "2 weeks of own records" in fewer.suite.calibrated_on
+    with pytest.raises(SettingError, match="ordinary must be 'fitted' or 'history'; got 'mine'"):
+        tune_records(records, ordinary="mine")
+    with pytest.raises(SettingError, match="leave_out needs ordinary='history'"):
+        tune_records(records, leave_out=[(start, start)])
