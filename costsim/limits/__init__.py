@@ -1,7 +1,8 @@
 """What may be spent: policies as files, the integer decision, and the ledger that holds it."""
 
 from costsim.limits.accounts import Alert, Scopes
-from costsim.limits.ledger import Denied, Granted, MemoryLedger
+from costsim.limits.answers import Denied, Granted, Observed
+from costsim.limits.ledger import MemoryLedger
 from costsim.limits.policy import Policy, limit_names, load_limits, parse_limits
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Denied",
     "Granted",
     "MemoryLedger",
+    "Observed",
     "Policy",
     "Scopes",
     "limit_names",

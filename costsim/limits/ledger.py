@@ -5,45 +5,28 @@ from __future__ import annotations
 import heapq
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
-from costsim.errors import LedgerError, SettingError
+from costsim.errors import LedgerError
 from costsim.limits import core
 from costsim.limits.accounts import Account, Accounts, Alert, Scopes
+from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Observed
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
 from costsim.limits.policy import Policy
+from costsim.limits.request import (
+    Request,
+    checked_mode,
+    checked_request,
+    checked_retention,
+    refused_alone,
+)
 
 
-class Granted(NamedTuple):
-    """The call may be made: `candidate` of those asked, whose upper bound is now held."""
-
-    candidate: int
-    model: str
-    held_nano: int
-
-    def __bool__(self) -> bool:
-        return True
-
-
-class Denied(NamedTuple):
-    """The call may not be made; nothing was changed.
-
-    `scope` and `window` name the first limit without room. `retry_at_us` is the first moment, in
-    microseconds since 1970, at which the windows that refuse have ended; None when the call is
-    larger than a limit. `by_holds` says that only open reservations were in the way. `cap` is the
-    key of the limits file, such as ``"hour_usd"``.
-    """
-
-    scope: str
-    window: str
-    retry_at_us: int | None
-    retry_after_seconds: float | None
-    by_holds: bool = False
-    cap: str = ""
-
-    def __bool__(self) -> bool:
-        return False
+def system_clock() -> int:
+    """Microseconds since 1970, as this machine has them."""
+    return time.time_ns() // 1000
 
 
 class _Hold:
@@ -53,7 +36,7 @@ class _Hold:
 
     def __init__(
         self,
-        asked: object,
+        asked: Request,
         granted: Granted,
         account: Account,
         nano: int,
@@ -79,6 +62,12 @@ class MemoryLedger:
         stand still.
     retention_seconds : float
         How long a resolved call id and an ended window are remembered, at least the lease.
+    mode : {"enforce", "observe"}
+        "observe" refuses nothing; what would have been refused is held and charged as all calls,
+        and the newest 10,000 such answers are in `observed`.
+    shares : mapping of scope to number, optional
+        The part of each cap that is this process's, such as ``{"user": 0.25}`` for one of four
+        processes that share no store; all of it for scopes that are not named.
 
     Notes
     -----
@@ -110,21 +99,20 @@ class MemoryLedger:
         *,
         clock: Callable[[], int] | None = None,
         retention_seconds: float = 172_800,
+        mode: Literal["enforce", "observe"] = "enforce",
+        shares: Mapping[str, float] | None = None,
     ) -> None:
-        if retention_seconds < policy.lease_seconds:
-            raise SettingError(
-                f"retention_seconds must be at least the lease, {policy.lease_seconds:g}; "
-                f"got {retention_seconds!r}"
-            )
         self.policy = policy
         self.alerts: list[Alert] = []
-        self._clock = clock or (lambda: time.time_ns() // 1000)
-        self._accounts = Accounts(policy, round((retention_seconds + policy.lease_seconds) * 1e6))
+        self.observed: deque[Observed] = deque(maxlen=MOST_OBSERVED)
+        self._retention_us = checked_retention(policy, retention_seconds)
+        self._observes = checked_mode(mode)
+        self._clock = clock or system_clock
+        self._lease_us = round(policy.lease_seconds * 1e6)
+        self._accounts = Accounts(policy, self._retention_us + self._lease_us, shares)
         self._holds: dict[str, _Hold] = {}
         self._leases: list[tuple[int, str]] = []
         self._resolved: list[tuple[int, str]] = []
-        self._lease_us = round(policy.lease_seconds * 1e6)
-        self._retention_us = round(retention_seconds * 1e6)
         self._checks = policy.accounting == "check"
         self._now = 0
         self._lock = threading.RLock()
@@ -160,59 +148,51 @@ class MemoryLedger:
         SettingError
             An id or amount that is not allowed.
         """
-        checked_id(call_id, "call_id")
-        scopes = checked_scopes(scopes)
-        tokens_in = checked_amount(input_tokens, "input_tokens")
-        if not candidates:
-            raise SettingError("candidates must not be empty")
-        for model, bound in candidates:
-            checked_amount(bound, f"upper bound of {model}")
-        most_out = self.policy.request.max_output_tokens
-        if max_output_tokens is not None:
-            most_out = min(most_out, checked_amount(max_output_tokens, "max_output_tokens"))
-        asked = (scopes, tuple(candidates), tokens_in, most_out)
+        request = checked_request(
+            self.policy, call_id, scopes, candidates, input_tokens, max_output_tokens
+        )
+        alone = refused_alone(self.policy, request)
         with self._lock:
             now = self._advance()
-            known = self._holds.get(call_id)
+            known = self._holds.get(request.call_id)
             if known is not None:
-                if known.asked != asked:
+                if known.asked != request:
                     raise LedgerError(f"call id {call_id!r} was used for another call")
                 return known.granted
-            most_in = self.policy.request.max_input_tokens
-            if most_in is not None and tokens_in > most_in:
-                return Denied("request", "input_tokens", None, None, cap="max_input_tokens")
-            account = self._accounts.of(scopes, now)
-            return self._decide(call_id, asked, account, candidates, tokens_in + most_out, now)
+            account = self._accounts.of(request.scopes, now)
+            answer = self._decide(request, account, now) if alone is None else alone
+            if isinstance(answer, Denied):
+                if not self._observes:
+                    return answer
+                self.observed.append(Observed(request.call_id, request.scopes, answer))
+                answer = self._grant(0, request)
+            ask = (answer.held_nano, request.tokens)
+            self._hold(request.call_id, _Hold(request, answer, account, *ask), now)
+            return answer
 
-    def _decide(
-        self,
-        call_id: str,
-        asked: object,
-        account: Account,
-        candidates: Sequence[tuple[str, int]],
-        tokens: int,
-        now: int,
-    ) -> Granted | Denied:
+    def _grant(self, candidate: int, request: Request) -> Granted:
+        model, bound = request.candidates[candidate]
+        return Granted(candidate, model, 0 if self._checks else bound)
+
+    def _decide(self, request: Request, account: Account, now: int) -> Granted | Denied:
         settled, held = self._accounts.settled, self._accounts.held
         slots, units, limits = account.slots, account.units, account.limits
-        count, first = len(slots), -1
-        for index, (model, bound) in enumerate(candidates):
+        count, first, tokens = len(slots), -1, request.tokens
+        for index, (_, bound) in enumerate(request.candidates):
             ask = (1, 1) if self._checks else (bound, tokens)
             refused = core.refusal(slots, units, limits, count, *ask, settled, held)
             if refused < 0:
-                granted = Granted(index, model, 0 if self._checks else bound)
-                self._hold(call_id, _Hold(asked, granted, account, *ask), now)
-                return granted
+                return self._grant(index, request)
             first = refused if first < 0 else first
         moment: int | None = None
-        for _, bound in candidates:
+        for _, bound in request.candidates:
             ask = (1, 1) if self._checks else (bound, tokens)
             ends = self._accounts.ends(account, now)
             at = core.admits_at(slots, units, limits, ends, count, *ask, settled, held)
             if at != core.NEVER:
                 moment = at if moment is None else min(moment, at)
         rule = self._accounts.rules[account.rules[first]]
-        ask = (1, 1) if self._checks else (candidates[0][1], tokens)
+        ask = (1, 1) if self._checks else (request.candidates[0][1], tokens)
         by_holds = rule.period != core.OPEN and core.refused_by_holds(
             slots, units, limits, count, *ask, settled
         )
@@ -250,6 +230,7 @@ class MemoryLedger:
         LedgerError
             No such call is known.
         """
+        call_id = checked_id(call_id, "call_id")
         checked_amount(cost_nano, "cost_nano")
         if tokens is not None:
             checked_amount(tokens, "tokens")
@@ -272,6 +253,7 @@ class MemoryLedger:
 
     def release(self, call_id: str) -> bool:
         """Drop the hold of a call that was not made; False when it was resolved before."""
+        call_id = checked_id(call_id, "call_id")
         with self._lock:
             now = self._advance()
             hold = self._known(call_id)
@@ -304,7 +286,7 @@ class MemoryLedger:
         )
 
     def _known(self, call_id: str) -> _Hold:
-        hold = self._holds.get(checked_id(call_id, "call_id"))
+        hold = self._holds.get(call_id)
         if hold is None:
             raise LedgerError(
                 f"call id {call_id!r} is not known: it was never granted, or longer ago than "
