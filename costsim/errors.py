@@ -9,6 +9,7 @@
     │   └── ImportRejected             --strict, and at least one row was refused
     ├── DatasetError (OSError)         a folder is no committed dataset, or is in the way
     ├── LedgerError (ValueError)       a call id that is not known, or was used for another call
+    ├── StoreError (ConnectionError)   the store of a shared ledger is away, unfit, or empty
     ├── PriceError (LookupError)       a model has no price where one is required
     └── ReportError (RuntimeError)     a notebook failed; nothing was published
 """
@@ -62,6 +63,10 @@ class DatasetError(CostsimError, OSError):
 
 class LedgerError(CostsimError, ValueError):
     """A call id that a ledger does not know, or that was used for another call."""
+
+
+class StoreError(CostsimError, ConnectionError):
+    """The store of a shared ledger does not answer, is unfit for it, or has lost it."""
 
 
 class PriceError(CostsimError, LookupError):

@@ -13,6 +13,7 @@ from costsim.errors import LedgerError
 from costsim.limits import core
 from costsim.limits.accounts import Account, Accounts, Alert, Scopes
 from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Observed
+from costsim.limits.call import Call
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
 from costsim.limits.policy import Policy
 from costsim.limits.request import (
@@ -277,6 +278,35 @@ class MemoryLedger:
                     account.rules, account.slots, account.limits, strict=True
                 )
             }  # fmt: skip
+
+    def call(
+        self,
+        call_id: str,
+        scopes: Scopes,
+        candidates: Sequence[tuple[str, int]],
+        *,
+        input_tokens: int = 0,
+        max_output_tokens: int | None = None,
+    ) -> Call:
+        """Reserve for a ``with`` block, which resolves the hold however it ends.
+
+        The block tells the call its cost (`spent`), or that it was `not_made`. A block that says
+        neither, as on an exception, is charged the hold: the provider has probably billed.
+
+        Examples
+        --------
+        >>> from costsim.limits import MemoryLedger, Scopes, load_limits
+        >>> ledger = MemoryLedger(load_limits("flat-caps"))
+        >>> with ledger.call("call-1", Scopes("alice"), [("gpt-4o", 600_000_000)]) as call:
+        ...     call.spent(250_000_000)
+        >>> ledger.usage(Scopes("alice"))["user", "hour_usd"]
+        (250000000, 0, 1000000000)
+        """
+        answer = self.reserve(
+            call_id, scopes, candidates,
+            input_tokens=input_tokens, max_output_tokens=max_output_tokens,
+        )  # fmt: skip
+        return Call(self, call_id, answer)
 
     def __repr__(self) -> str:
         open_calls = sum(hold.state == "held" for hold in self._holds.values())

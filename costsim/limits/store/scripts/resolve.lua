@@ -1,8 +1,8 @@
 -- Settle a call at what it cost, or release its hold; each hold resolves once.
 --
--- ARGV  5 call id   6 "settle" or "release"   7 nano-dollars   8 tokens, or "" for those held
+-- ARGV  5 call id   6 "settle", "release", or "cancel": release what nobody was told of   7 nano-dollars   8 tokens, or "" for those held
 --       9 what to do with a call that is not known: "" say so, "book" charge it to the slots
---       given (it was granted while this store was away), "tomb" remember it as released (its
+--       given (it was granted while this store was away), "tomb" remember it as given up (its
 --       reserve may still be on the way)   10 digest of what was asked, or "-"   11 candidate
 --       12 slots to book to, "slot unit milliseconds_to_keep" each
 
@@ -48,5 +48,8 @@ else
   local booked = settles and amounts(nano, used, 1, 0) or amounts(0, 0, 0, 0)
   move(record.entries, amounts(record.nano, record.tokens, 1, 1), booked)
   call('ZREM', KEYS[2], id)
+end
+if ARGV[6] == 'cancel' then -- the id is free again, but for the attempt that was given up
+  return resolve('R', ARGV[10], 0, 0, 0)
 end
 return resolve(settles and 'S' or 'R', record.asked, record.candidate, record.nano, record.tokens)

@@ -3,7 +3,7 @@
 --
 -- ARGV  5 call id   6 digest of what is asked   7 lease and 8 how long an ended window is kept, in
 --       microseconds   9 tokens   10 "1" to observe: refuse nothing   11 windows   12 rules
---       13 upper bounds in nano-dollars
+--       13 upper bounds in nano-dollars   14 mark of this attempt
 
 if not begin() then
   return 'E'
@@ -11,10 +11,14 @@ end
 sweep()
 local known = read_record(KEYS[3])
 if known then
-  if known.asked ~= ARGV[6] and known.asked ~= '-' then
+  local tomb = string.sub(known.asked, 1, 1) == '-'
+  if not tomb and known.asked ~= ARGV[6] then
     return reply('C')
   end
-  return reply('G', known.candidate)
+  -- A tombstone stops the attempt that was given up, and no later one; "-" alone stops all.
+  if not tomb or known.asked == '-' or known.asked == '-' .. ARGV[14] then
+    return reply('K', known.candidate)
+  end
 end
 local at = concerned(ARGV[12], ARGV[11])
 if not at then
