@@ -105,7 +105,7 @@ def _slots(core: Core, frame: pd.DataFrame, now: int) -> Iterator[tuple[bytes, b
         calls = frame[frame["us"] >= start]
         values = calls[_VALUES[rule.unit]]
         if rule.scope == "organisation":
-            sums = {EVERYTHING: int(values.sum())}
+            sums: dict[Any, Any] = {EVERYTHING: int(values.sum())}
         else:
             sums = values.groupby(calls[_COLUMNS[rule.scope]], observed=True).sum().to_dict()
         keep = str((end + core.keep_us - now) // 1000).encode()

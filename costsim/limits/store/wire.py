@@ -78,10 +78,8 @@ def _settings(client: Any, deadline: float, asynchronous: bool) -> tuple[Any, di
         raise SettingError(
             f"redis_client must be a {name} of one server; got {type(client).__name__}"
         )
-    keys = {
-        k: v for k, v in pool.connection_kwargs.items() if not k.startswith(("maint_", "orig_"))
-    }
-    keys.pop("retry_on_error", None)
+    ours = ("maint_", "orig_", "retry_on_error")  # what the pool adds, and retries
+    keys = {k: v for k, v in pool.connection_kwargs.items() if not k.startswith(ours)}
     keys |= {
         "retry": AsyncRetry(NoBackoff(), 0) if asynchronous else Retry(NoBackoff(), 0),
         "retry_on_timeout": False,
