@@ -350,13 +350,13 @@ class MemoryLedger:
         """The time, after what it brings: leases that run out, and what may be forgotten."""
         now = self._now = max(self._now, int(self._clock()))
         while self._leases and self._leases[0][0] <= now:
-            _, call_id = heapq.heappop(self._leases)
+            ended, call_id = heapq.heappop(self._leases)
             hold = self._holds.get(call_id)
             if hold is not None and hold.state == "held":
                 self._drop(hold)
                 self._book(hold.account, hold.nano, hold.tokens, 1)
                 hold.state = "expired"
-                heapq.heappush(self._resolved, (now + self._retention_us, call_id))
+                heapq.heappush(self._resolved, (ended + self._retention_us, call_id))
         self._accounts.roll(now)
         while self._resolved and self._resolved[0][0] <= now:
             self._holds.pop(heapq.heappop(self._resolved)[1], None)

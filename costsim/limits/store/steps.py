@@ -134,7 +134,11 @@ class Core:
                     self._denied(request, reply[4:], now) if alone is None else alone,
                 )
             )  # fmt: skip
-        elif kind == b"G" and alone is not None:
+        elif kind == b"K" and reply[4] == b"-":  # resolved already
+            return self._granted(request, int(reply[3]))
+        elif kind == b"K":
+            now = int(reply[4])
+        elif alone is not None:
             self.observed.append(Observed(request.call_id, request.scopes, alone))
         return self._grant(request, int(reply[3]), now, local=False)
 
@@ -154,8 +158,19 @@ class Core:
             oldest = next(iter(known.items()), None)
             if oldest is not None and oldest[1].at_us + self.keep_us < now:
                 known.pop(oldest[0], None)
+        return self._granted(request, candidate)
+
+    def _granted(self, request: Request, candidate: int) -> Granted:
         model, bound = request.candidates[candidate]
         return Granted(candidate, model, bound)
+
+    def _mine(self, call_id: str) -> Known | None:
+        """A call that this process was granted, if the store is to know it still."""
+        known = self._open.get(call_id)
+        if known is not None and known.at_us + self.keep_us <= self.now():
+            del self._open[call_id]
+            return None
+        return known
 
     def _denied(self, request: Request, words: list[bytes], now: int) -> Denied:
         position, by_holds, moment = (int(word) for word in words)
@@ -183,13 +198,13 @@ class Core:
         return answer
 
     def settle(self, call_id: str, nano: int, tokens: int | None) -> Steps[bool]:
-        known = self._open.get(call_id)
+        known = self._mine(call_id)
         if known is not None and known.local:
             self._local.settle(call_id, nano, tokens)
         return (yield from self._tell(Entry("settle", call_id, nano, tokens, known)))
 
     def release(self, call_id: str) -> Steps[bool]:
-        known = self._open.get(call_id)
+        known = self._mine(call_id)
         if known is not None and known.local:
             self._local.release(call_id)
             return (yield from self._tell(Entry("cancel", call_id, known=known)))
@@ -234,9 +249,9 @@ class Core:
         tokens = b"" if entry.tokens is None else str(entry.tokens).encode()
         known, verb = entry.known, entry.verb.encode()
         head = (name, verb, str(entry.nano).encode())
-        tail: tuple[bytes, ...] = (b"", b"-", b"0", b"")
+        tail: tuple[bytes, ...] = (b"", b"!", b"0", b"")
         if verb == b"cancel":
-            tail = (b"tomb", b"-" + entry.attempt, b"0", b"")
+            tail = (b"tomb", b"!" + entry.attempt, b"0", b"")
         elif known is not None and known.local:
             tail, tokens = self._booking(known, entry)
         reply = yield from self._parsed(self.ask("resolve", name, *head, tokens, *tail))

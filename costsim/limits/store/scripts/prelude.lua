@@ -9,7 +9,8 @@
 -- record is "state until asked candidate nano tokens entries": state H held, X lease ran out,
 -- S settled, R released; an entry is "slot unit", unit n nano-dollars, c calls, t tokens, o calls
 -- in flight. Numbers are doubles, exact below 2^53, and written by %.0f: tostring keeps 14 digits.
--- Keys of slots are made here from the prefix, which holds the hash tag: all lie in one cluster slot.
+-- What was asked is a digest, or "!" and the mark of an attempt that was given up. Keys of slots
+-- are made here from the prefix, which holds the hash tag: all lie in one slot of a cluster.
 
 local call, format, match = redis.call, string.format, string.match
 local prefix, retention, now = ARGV[1], tonumber(ARGV[3]), nil
@@ -90,7 +91,7 @@ end
 local function write_record(key, keep, state, asked, candidate, nano, tokens, entries)
   local text = state .. ' ' .. int(now + keep) .. ' ' .. asked .. ' ' .. candidate .. ' '
     .. int(nano) .. ' ' .. int(tokens) .. ' ' .. entries
-  call('SET', key, text, 'PX', int(keep / 1000))
+  call('SET', key, text, 'PX', int(math.ceil(keep / 1000)))
 end
 
 local function read_record(key)
@@ -104,25 +105,30 @@ local function read_record(key)
     return nil
   end
   return {
-    state = state, asked = asked, candidate = candidate,
+    state = state, till = till, asked = asked, candidate = candidate,
     nano = tonumber(nano), tokens = tonumber(tokens), entries = entries,
   }
 end
 
 -- Leases that ran out charge their holds: the provider has probably billed.
 local function sweep()
-  local due = call('ZRANGEBYSCORE', KEYS[2], '-inf', int(now), 'LIMIT', 0, 1000)
+  local due = call('ZRANGEBYSCORE', KEYS[2], '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, 1000)
   if #due == 0 then
     return
   end
-  for _, id in ipairs(due) do
+  for i = 1, #due, 2 do
+    local id, left = due[i], due[i + 1] + retention - now
     local key = prefix .. 'call:' .. id
     local record = read_record(key)
     if record and record.state == 'H' then
       move(record.entries, amounts(record.nano, record.tokens, 1, 1),
         amounts(record.nano, record.tokens, 1, 0))
-      write_record(key, retention, 'X', record.asked, record.candidate, record.nano,
-        record.tokens, record.entries)
+      if left > 0 then
+        write_record(key, left, 'X', record.asked, record.candidate, record.nano, record.tokens,
+          record.entries)
+      else
+        call('DEL', key)
+      end
     end
     call('ZREM', KEYS[2], id)
   end

@@ -9,15 +9,17 @@ if not begin() then
   return 'E'
 end
 sweep()
+local lease, keep = tonumber(ARGV[7]), tonumber(ARGV[8])
 local known = read_record(KEYS[3])
 if known then
-  local tomb = string.sub(known.asked, 1, 1) == '-'
+  local tomb = string.sub(known.asked, 1, 1) == '!'
   if not tomb and known.asked ~= ARGV[6] then
     return reply('C')
   end
-  -- A tombstone stops the attempt that was given up, and no later one; "-" alone stops all.
-  if not tomb or known.asked == '-' or known.asked == '-' .. ARGV[14] then
-    return reply('K', known.candidate)
+  -- A tombstone stops the attempt that was given up, and no later one; "!" alone stops all.
+  if not tomb or known.asked == '!' or known.asked == '!' .. ARGV[14] then
+    local since = known.state == 'H' and int(known.till - lease - retention - KEPT_OPEN) or '-'
+    return reply('K', known.candidate .. ' ' .. since)
   end
 end
 local at = concerned(ARGV[12], ARGV[11])
@@ -85,7 +87,7 @@ if not granted then
   granted = 1 -- observed only: what would be refused is held and counted as all others
 end
 
-local lease, keep, bound = tonumber(ARGV[7]), tonumber(ARGV[8]), bounds[granted]
+local bound = bounds[granted]
 local entries = {}
 for i = 1, count do
   local open = at.periods[i] == 4

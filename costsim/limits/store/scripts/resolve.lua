@@ -1,9 +1,11 @@
 -- Settle a call at what it cost, or release its hold; each hold resolves once.
 --
--- ARGV  5 call id   6 "settle", "release", or "cancel": release what nobody was told of   7 nano-dollars   8 tokens, or "" for those held
+-- ARGV  5 call id   6 "settle", "release", or "cancel": release what nobody was told of
+--       7 nano-dollars   8 tokens, or "" for those held
 --       9 what to do with a call that is not known: "" say so, "book" charge it to the slots
 --       given (it was granted while this store was away), "tomb" remember it as given up (its
---       reserve may still be on the way)   10 digest of what was asked, or "-"   11 candidate
+--       reserve may still be on the way)   10 digest of what was asked, or "!" and the mark
+--       of the attempt that was given up   11 candidate
 --       12 slots to book to, "slot unit milliseconds_to_keep" each
 
 if not begin() then

@@ -25,7 +25,7 @@ if step == 'slots' then
   end
 elseif step == 'calls' then
   for i = 7, #ARGV do
-    write_record(prefix .. 'call:' .. ARGV[i], retention, 'S', '-', 0, 0, 0, '')
+    write_record(prefix .. 'call:' .. ARGV[i], retention, 'S', '!', 0, 0, 0, '')
   end
 else
   call('DEL', KEYS[2], lock)
