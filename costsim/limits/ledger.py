@@ -7,7 +7,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from costsim.errors import LedgerError
 from costsim.limits import core
@@ -15,6 +16,7 @@ from costsim.limits.accounts import Account, Accounts, Alert, Scopes
 from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Observed
 from costsim.limits.call import Call
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
+from costsim.limits.journal import Journal
 from costsim.limits.policy import Policy
 from costsim.limits.request import (
     Request,
@@ -23,6 +25,7 @@ from costsim.limits.request import (
     checked_retention,
     refused_alone,
 )
+from costsim.limits.windows import window_at
 
 
 def system_clock() -> int:
@@ -69,6 +72,21 @@ class MemoryLedger:
     shares : mapping of scope to number, optional
         The part of each cap that is this process's, such as ``{"user": 0.25}`` for one of four
         processes that share no store; all of it for scopes that are not named.
+    journal : path, optional
+        A file to which each change is appended before it is answered, and from which a new ledger
+        begins where a killed one stopped. What no window needs any more is dropped.
+    fsync : {"always", "second", "never"}
+        When the journal is forced to the disk: before each answer, at most once a second, or as
+        the kernel likes. Only a loss of power can tell them apart.
+
+    Raises
+    ------
+    SettingError
+        A setting that is not allowed.
+    LedgerError
+        Another process has the journal.
+    DataError
+        The journal cannot be read; a torn last line is no error.
 
     Notes
     -----
@@ -102,6 +120,8 @@ class MemoryLedger:
         retention_seconds: float = 172_800,
         mode: Literal["enforce", "observe"] = "enforce",
         shares: Mapping[str, float] | None = None,
+        journal: str | Path | None = None,
+        fsync: Literal["always", "second", "never"] = "second",
     ) -> None:
         self.policy = policy
         self.alerts: list[Alert] = []
@@ -117,6 +137,9 @@ class MemoryLedger:
         self._checks = policy.accounting == "check"
         self._now = 0
         self._lock = threading.RLock()
+        self._journal = None if journal is None else Journal(journal, fsync)
+        if self._journal is not None:
+            self._replay(self._journal)
 
     def reserve(
         self,
@@ -168,6 +191,7 @@ class MemoryLedger:
                 self.observed.append(Observed(request.call_id, request.scopes, answer))
                 answer = self._grant(0, request)
             ask = (answer.held_nano, request.tokens)
+            self._write("r", now, request.call_id, answer.candidate, *request[1:])
             self._hold(request.call_id, _Hold(request, answer, account, *ask), now)
             return answer
 
@@ -240,17 +264,23 @@ class MemoryLedger:
             hold = self._known(call_id)
             if hold.state in ("settled", "released"):
                 return False
-            used = hold.tokens if tokens is None else tokens
-            if hold.state == "expired":
-                self._book(hold.account, cost_nano - hold.nano, used - hold.tokens, 0)
-            else:
-                self._drop(hold)
-                account = hold.account
-                if self._checks:
-                    account = self._accounts.of(account.scopes, now)
-                self._book(account, cost_nano, used, 1)
-            self._resolve(call_id, hold, "settled", now)
+            self._write("s", now, call_id, cost_nano, tokens)
+            self._settle(call_id, hold, cost_nano, tokens, now)
             return True
+
+    def _settle(
+        self, call_id: str, hold: _Hold, cost_nano: int, tokens: int | None, now: int
+    ) -> None:
+        used = hold.tokens if tokens is None else tokens
+        if hold.state == "expired":
+            self._book(hold.account, cost_nano - hold.nano, used - hold.tokens, 0)
+        else:
+            self._drop(hold)
+            account = hold.account
+            if self._checks:
+                account = self._accounts.of(account.scopes, now)
+            self._book(account, cost_nano, used, 1)
+        self._resolve(call_id, hold, "settled", now)
 
     def release(self, call_id: str) -> bool:
         """Drop the hold of a call that was not made; False when it was resolved before."""
@@ -260,6 +290,7 @@ class MemoryLedger:
             hold = self._known(call_id)
             if hold.state != "held":
                 return False
+            self._write("x", now, call_id)
             self._drop(hold)
             self._resolve(call_id, hold, "released", now)
             return True
@@ -308,6 +339,51 @@ class MemoryLedger:
         )  # fmt: skip
         return Call(self, call_id, answer)
 
+    def close(self) -> None:
+        """Close the journal, if there is one."""
+        if self._journal is not None:
+            self._journal.close()
+
+    def _write(self, *entry: Any) -> None:
+        """Into the journal before anything changes: what cannot be recorded is not admitted."""
+        if self._journal is not None:
+            if self._journal.large:
+                self._shrink(self._journal)
+            self._journal.append(list(entry))
+
+    def _replay(self, journal: Journal) -> None:
+        """The state that the journal's changes made, whatever the policy would say to them now."""
+        for kind, at, call_id, *rest in journal.entries:
+            now = self._advance(at)
+            if kind == "r":
+                candidate, scopes, candidates, *tokens = rest
+                models = tuple((model, bound) for model, bound in candidates)
+                request = Request(call_id, Scopes(*scopes), models, *tokens)
+                granted = self._grant(candidate, request)
+                account = self._accounts.of(request.scopes, now)
+                hold = _Hold(request, granted, account, granted.held_nano, request.tokens)
+                self._hold(call_id, hold, now)
+                continue
+            known = self._holds.get(call_id)
+            if known is None or known.state in ("settled", "released"):
+                continue  # the retention was longer then
+            if kind == "s":
+                nano, used = rest
+                self._settle(call_id, known, nano, used, now)
+            elif known.state == "held":
+                self._drop(known)
+                self._resolve(call_id, known, "released", now)
+        journal.entries = []
+        self.alerts.clear()  # they were told before
+        self._advance()
+        self._shrink(journal)
+
+    def _shrink(self, journal: Journal) -> None:
+        """Drop calls that no window of this month and no retention needs."""
+        start, _ = window_at(core.MONTH, self._now, self.policy.zone)
+        month = {entry[2] for entry in journal.read() if entry[1] >= start and entry[0] == "r"}
+        journal.shrink(lambda entry: entry[2] in month or entry[2] in self._holds)
+
     def __repr__(self) -> str:
         open_calls = sum(hold.state == "held" for hold in self._holds.values())
         return (
@@ -346,9 +422,9 @@ class MemoryLedger:
         hold.state = state
         heapq.heappush(self._resolved, (now + self._retention_us, call_id))
 
-    def _advance(self) -> int:
+    def _advance(self, at: int | None = None) -> int:
         """The time, after what it brings: leases that run out, and what may be forgotten."""
-        now = self._now = max(self._now, int(self._clock()))
+        now = self._now = max(self._now, int(self._clock()) if at is None else at)
         while self._leases and self._leases[0][0] <= now:
             ended, call_id = heapq.heappop(self._leases)
             hold = self._holds.get(call_id)

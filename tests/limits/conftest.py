@@ -41,3 +41,9 @@ def maker(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Iterato
     made = Maker(request.param, servers)
     yield made
     made.end()
+
+
+@pytest.fixture(scope="session")
+def clock_type() -> type[Clock]:
+    """For tests that need several clocks."""
+    return Clock

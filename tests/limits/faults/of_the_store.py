@@ -7,7 +7,6 @@ import contextlib
 import multiprocessing
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pandas as pd
 import redis
@@ -30,6 +29,7 @@ from tests.limits.faults.case import (
 )
 from tests.limits.faults.proxy import Proxy
 from tests.limits.faults.sketch import Sketch
+from tests.limits.faults.workers import one_process
 from tests.limits.servers import Server, serving
 
 
@@ -44,15 +44,6 @@ def sketch_at_once(server: Server, calls: int) -> float:
     with ThreadPoolExecutor(calls) as pool:
         list(pool.map(one, range(calls)))
     return limiter.spent("ann")
-
-
-def one_process(port: int, name: str, calls: int, gate: Any) -> None:
-    """A quarter dollar, `calls` times, in a process of its own."""
-    ledger = RedisLedger(policy(), redis.Redis(port=port), tenant=name, deadline_seconds=10)
-    gate.wait()
-    for n in range(calls):
-        if ledger.reserve(f"{multiprocessing.current_process().name} {n}", ANN, QUARTER):
-            ledger.settle(f"{multiprocessing.current_process().name} {n}", USD // 4)
 
 
 def spent_at_once(server: Server, how: str, calls: int) -> float:

@@ -29,15 +29,8 @@ from tests.limits.faults.case import (
     policy,
 )
 from tests.limits.faults.sketch import Sketch
+from tests.limits.faults.workers import reserve_and_wait
 from tests.limits.servers import serving
-
-
-def reserve_and_wait(port: int, ready: Any) -> None:
-    """A process that will be killed with a call in flight."""
-    ledger = RedisLedger(policy(lease_seconds=1), redis.Redis(port=port), deadline_seconds=10)
-    assert ledger.reserve("crashed", ANN, QUARTER)
-    ready.set()
-    time.sleep(60)
 
 
 def crash_in_flight(binary: str) -> Row:
