@@ -11,6 +11,7 @@ from costsim.limits.core import DAY, HOUR, MONTH, NO_LIMIT, OPEN
 from costsim.limits.policy import Policy
 from costsim.limits.request import Request
 from costsim.limits.rules import rules_of, watches_of
+from costsim.limits.store.wire import Words
 from costsim.limits.windows import window_at
 
 _UNITS = "nct"
@@ -51,7 +52,7 @@ class Keys:
 class Plan(NamedTuple):
     """The rules that concern some scopes, as scripts read them and as people do."""
 
-    text: bytes
+    words: Words
     rules: tuple[tuple[str, str, int], ...]
     bases: tuple[tuple[str, int, int], ...]
 
@@ -67,7 +68,7 @@ class Plans:
         self._zone = policy.zone
         self._keep_us = keep_us
         self._known: dict[Scopes, Plan] = {}
-        self._windows = b""
+        self._windows = Words(0, b"")
         self._valid = (0, 0)
 
     def of(self, scopes: Scopes) -> Plan:
@@ -80,25 +81,31 @@ class Plans:
         return plan
 
     def _plan(self, scopes: Scopes) -> Plan:
-        words, named, bases = [], [], []
+        words: list[bytes] = []
+        named, bases = [], []
         for index, entity, limit in concerned(self.rules, scopes):
             rule = self.rules[index]
             base = f"{rule.scope}:{encoded(entity)}:{rule.cap}"
             allowed = "-" if limit == NO_LIMIT else str(limit)
-            words.append(f"{base} {_UNITS[rule.unit]} {rule.period} {allowed}")
+            words += [s.encode() for s in (base, _UNITS[rule.unit], str(rule.period), allowed)]
             named.append((rule.scope, rule.cap, limit))
             bases.append((base, rule.unit, rule.period))
-        return Plan(" ".join(words).encode(), tuple(named), tuple(bases))
+        return Plan(Words.of(words), tuple(named), tuple(bases))
 
-    def windows(self, at_us: int) -> bytes:
-        """Start, end and the next one's end of the hour, the day and the month of a moment."""
+    def windows(self, at_us: int) -> Words:
+        """Of the hour, the day and the month of a moment: edges, and what ends their slots' names.
+
+        The start, the end, the end of the next, and the names' ends of both.
+        """
         start, end = self._valid
         if not start <= at_us < end:
-            edges = []
+            words, hour = [], window_at(HOUR, at_us, self._zone)
             for period in _PERIODS:
                 first, second = window_at(period, at_us, self._zone)
-                edges += [first, second, window_at(period, second, self._zone)[1]]
-            self._windows, self._valid = " ".join(map(str, edges)).encode(), (edges[0], edges[1])
+                third = window_at(period, second, self._zone)[1]
+                names = f":{first // 1_000_000}", f":{second // 1_000_000}"
+                words += [str(word).encode() for word in (first, second, third, *names)]
+            self._windows, self._valid = Words.of(words), hour
         return self._windows
 
     def slots(self, scopes: Scopes, at_us: int, now_us: int) -> bytes:

@@ -22,7 +22,7 @@ from costsim.limits.policy import Policy
 from costsim.limits.request import Request, checked_mode, checked_retention, refused_alone
 from costsim.limits.store.keys import Keys, Plans, digest, encoded
 from costsim.limits.store.outage import Breaker, Entry, Known
-from costsim.limits.store.wire import Ask, script
+from costsim.limits.store.wire import Ask, Words, script
 
 T = TypeVar("T")
 Steps = Generator[Ask, Any, T]
@@ -88,14 +88,14 @@ class Core:
         """The store's time as far as it is known here."""
         return int(self._clock()) + self._offset
 
-    def ask(self, name: str, call: bytes | None, *rest: bytes) -> Ask:
+    def ask(self, name: str, call: bytes | None, *rest: bytes, tail: tuple[Words, ...] = ()) -> Ask:
         """A script on this tenant's keys."""
         time_us = str(int(self._clock())).encode() if self.given_clock else b""
         keys: tuple[bytes, ...] = (self.keys.state, self.keys.leases)
         if call is not None:
             keys = (*keys, self.keys.call(call))
         head = (b"2" if call is None else b"3", *keys, self.keys.prefix, time_us, *self._common)
-        return Ask(script(name), (*head, *rest))
+        return Ask(script(name), (*head, *rest), tail)
 
     def reserve(self, request: Request) -> Steps[Granted | Denied]:
         alone = refused_alone(self.policy, request)
@@ -144,11 +144,12 @@ class Core:
 
     def _reserve_ask(self, request: Request, attempt: bytes, at: int) -> Ask:
         name = encoded(request.call_id).encode()
-        bounds = " ".join([str(bound) for _, bound in request.candidates])
+        bounds = [str(bound).encode() for _, bound in request.candidates]
         return self.ask(
             "reserve", name, name, digest(request), *self._fixed,
-            str(request.tokens).encode(), b"1" if self._observes else b"0",
-            self.plans.windows(at), self.plans.of(request.scopes).text, bounds.encode(), attempt,
+            str(request.tokens).encode(), b"1" if self._observes else b"0", attempt,
+            str(len(bounds)).encode(), *bounds,
+            tail=(self.plans.windows(at), self.plans.of(request.scopes).words),
         )  # fmt: skip
 
     def _grant(self, request: Request, candidate: int, now: int, *, local: bool) -> Granted:
@@ -296,7 +297,7 @@ class Core:
         yield from self.ready()
         plan = self.plans.of(scopes)
         reply = yield from self._windowed(
-            lambda at: self.ask("usage", None, self.plans.windows(at), plan.text)
+            lambda at: self.ask("usage", None, tail=(self.plans.windows(at), plan.words))
         )
         if reply is None:
             raise StoreError(self.empty)

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import os
 import time
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
@@ -37,30 +38,45 @@ def script(name: str) -> Script:
     return Script(data, hashlib.sha1(data, usedforsecurity=False).hexdigest().encode())
 
 
+class Words(NamedTuple):
+    """Arguments as the protocol has them, made once for many questions."""
+
+    number: int
+    data: bytes
+
+    @classmethod
+    def of(cls, parts: Iterable[bytes]) -> Words:
+        made = [b"$%d\r\n%b\r\n" % (len(part), part) for part in parts]
+        return cls(len(made), b"".join(made))
+
+
 class Ask(NamedTuple):
     """A script with keys and arguments, or a plain command where there is no script."""
 
     script: Script | None
     rest: tuple[bytes, ...]
+    tail: tuple[Words, ...] = ()
 
     @property
-    def command(self) -> tuple[bytes, ...]:
+    def command(self) -> bytes:
+        """As the protocol has it."""
         if self.script is None:
-            return self.rest
-        return (b"EVALSHA", self.script.sha, *self.rest)
+            return self._packed(self.rest)
+        return self._packed((b"EVALSHA", self.script.sha, *self.rest))
 
     @property
-    def whole(self) -> tuple[bytes, ...]:
+    def whole(self) -> bytes:
         """With the script's text, for a server that does not have it yet."""
         assert self.script is not None
-        return (b"EVAL", self.script.text, *self.rest)
+        return self._packed((b"EVAL", self.script.text, *self.rest))
 
-
-def packed(parts: tuple[bytes, ...]) -> list[bytes]:
-    """A command as the protocol has it."""
-    words = [b"*%d\r\n" % len(parts)]
-    words += [b"$%d\r\n%b\r\n" % (len(part), part) for part in parts]
-    return [b"".join(words)]
+    def _packed(self, parts: tuple[bytes, ...]) -> bytes:
+        count = len(parts)
+        words = [b"$%d\r\n%b\r\n" % (len(part), part) for part in parts]
+        for more in self.tail:
+            count += more.number
+            words.append(more.data)
+        return b"*%d\r\n%b" % (count, b"".join(words))
 
 
 def _settings(client: Any, deadline: float, asynchronous: bool) -> tuple[Any, dict[str, Any]]:
@@ -155,11 +171,11 @@ class Wire:
         raise StoreError(f"Redis did not answer in {self._deadline:g} s: {failure}") from failure
 
     def _ask(self, connection: Any, ask: Ask) -> Any:
-        connection.send_packed_command(packed(ask.command), check_health=False)
+        connection.send_packed_command([ask.command], check_health=False)
         try:
             return connection.read_response()
         except self._unknown:
-            connection.send_packed_command(packed(ask.whole), check_health=False)
+            connection.send_packed_command([ask.whole], check_health=False)
             return connection.read_response()
 
     def _connection(self, *, fresh: bool) -> Any:
@@ -231,11 +247,11 @@ class AsyncWire:
     async def _ask(self, connection: Any, ask: Ask) -> Any:
         if not connection.is_connected:
             await connection.connect()
-        await connection.send_packed_command(b"".join(packed(ask.command)), check_health=False)
+        await connection.send_packed_command(ask.command, check_health=False)
         try:
             return await connection.read_response()
         except self._unknown:
-            await connection.send_packed_command(b"".join(packed(ask.whole)), check_health=False)
+            await connection.send_packed_command(ask.whole, check_health=False)
             return await connection.read_response()
 
     async def close(self) -> None:

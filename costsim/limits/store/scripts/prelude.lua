@@ -8,7 +8,8 @@
 -- A slot (one rule, one entity, one window) is the text "settled held levels_reached". A call's
 -- record is "state until asked candidate nano tokens entries": state H held, X lease ran out,
 -- S settled, R released; an entry is "slot unit", unit n nano-dollars, c calls, t tokens, o calls
--- in flight. Numbers are doubles, exact below 2^53, and written by %.0f: tostring keeps 14 digits.
+-- in flight. Numbers are doubles, exact below 2^53, and written by %d, because tostring keeps 14
+-- digits.
 -- What was asked is a digest, or "!" and the mark of an attempt that was given up. Keys of slots
 -- are made here from the prefix, which holds the hash tag: all lie in one slot of a cluster.
 
@@ -18,10 +19,6 @@ local epoch, seen
 local alerts = {}
 
 local KEPT_OPEN = 2764800000000 -- 32 days: a month's slots outlive the holds of a tenant that left
-
-local function int(number)
-  return format('%.0f', number)
-end
 
 local function begin()
   local state = call('GET', KEYS[1])
@@ -41,7 +38,7 @@ end
 
 -- Remember the time of a change; a denial writes nothing at all.
 local function changed()
-  call('SET', KEYS[1], epoch .. ' ' .. int(now))
+  call('SET', KEYS[1], format('%s %d', epoch, now))
 end
 
 local function watched(slot, settled, reached)
@@ -60,26 +57,27 @@ local function watched(slot, settled, reached)
   return reached
 end
 
--- Move a call's amounts in all its slots: out of what is held, into what is settled.
+-- Move a call's amounts in all its slots: out of what is held, into what is settled. Both are
+-- tables of amounts by unit.
 local function move(entries, held, settled)
-  local slots, units, keys = {}, {}, {}
+  local slots, units, keys, n = {}, {}, {}, 0
   for slot, unit in string.gmatch(entries, '(%S+) (%a)') do
-    local n = #slots + 1
+    n = n + 1
     slots[n], units[n], keys[n] = slot, unit, prefix .. slot
   end
-  if #keys == 0 then
+  if n == 0 then
     return
   end
   local values = call('MGET', unpack(keys))
-  for i, value in ipairs(values) do
+  for i = 1, n do
+    local value, unit = values[i], units[i]
     if value then -- else its window ended so long ago that it is forgotten
       local s, h, reached = match(value, '^(%d+) (%d+) (%d+)$')
-      local unit = units[i]
-      s, h, reached = s + settled[unit], h - held[unit], tonumber(reached)
+      s, h = s + settled[unit], h - held[unit]
       if ARGV[4] ~= '' then
-        reached = watched(slots[i], s, reached)
+        reached = watched(slots[i], s, tonumber(reached))
       end
-      call('SET', keys[i], int(s) .. ' ' .. int(h) .. ' ' .. reached, 'KEEPTTL')
+      call('SET', keys[i], format('%d %d %s', s, h, reached), 'KEEPTTL')
     end
   end
 end
@@ -89,9 +87,9 @@ local function amounts(nano, tokens, calls, open)
 end
 
 local function write_record(key, keep, state, asked, candidate, nano, tokens, entries)
-  local text = state .. ' ' .. int(now + keep) .. ' ' .. asked .. ' ' .. candidate .. ' '
-    .. int(nano) .. ' ' .. int(tokens) .. ' ' .. entries
-  call('SET', key, text, 'PX', int(math.ceil(keep / 1000)))
+  call('SET', key,
+    format('%s %d %s %s %d %d %s', state, now + keep, asked, candidate, nano, tokens, entries),
+    'PX', format('%d', math.ceil(keep / 1000)))
 end
 
 local function read_record(key)
@@ -112,7 +110,7 @@ end
 
 -- Leases that ran out charge their holds: the provider has probably billed.
 local function sweep()
-  local due = call('ZRANGEBYSCORE', KEYS[2], '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, 1000)
+  local due = call('ZRANGEBYSCORE', KEYS[2], '-inf', format('%d', now), 'WITHSCORES', 'LIMIT', 0, 1000)
   if #due == 0 then
     return
   end
@@ -137,43 +135,46 @@ end
 
 local function reply(kind, rest)
   local levels = #alerts == 0 and '-' or table.concat(alerts, ',')
-  return kind .. ' ' .. int(now) .. ' ' .. levels .. (rest and ' ' .. rest or '')
+  return format('%s %d %s %s', kind, now, levels, rest or '')
 end
 
--- The slots that rules concern now: names, entries and ends, or nil when the caller's windows are
--- not those of this moment. Windows are "start end end_of_the_next" of hour, day and month.
-local function concerned(rules, windows)
-  local edges = {}
-  for edge in string.gmatch(windows, '%d+') do
-    edges[#edges + 1] = tonumber(edge)
-  end
-  local starts, ends = {}, { [4] = now + 1000000 } -- calls in flight: ask again in a second
+-- The slots that rules concern now, or nil when the caller's windows are not those of this moment.
+-- From ARGV[first] on: of hour, day and month each the start, the end, the end of the next, and how
+-- slots of both are named; then of each rule its slot without the window, unit, period and limit.
+local function concerned(first)
+  local ends, names = { ['4'] = now + 1000000 }, { ['4'] = '' } -- in flight: ask in a second
   for period = 1, 3 do
-    local first, second, third = edges[3 * period - 2], edges[3 * period - 1], edges[3 * period]
-    if now < first or now >= third then
+    local at, key = first + 5 * period - 5, tostring(period)
+    local second, third = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+    if now < second then
+      if now < tonumber(ARGV[at]) then
+        return nil
+      end
+      ends[key], names[key] = second, ARGV[at + 3]
+    elseif now < third then
+      ends[key], names[key] = third, ARGV[at + 4]
+    else
       return nil
     end
-    local later = now >= second
-    starts[period] = ':' .. int((later and second or first) / 1000000)
-    ends[period] = later and third or second
   end
-  starts[4] = ''
-  local found = { slots = {}, keys = {}, units = {}, limits = {}, ends = {}, periods = {} }
-  local n = 0
-  for base, unit, period, limit in string.gmatch(rules, '(%S+) (%a) (%d) (%S+)') do
+  local slots, keys, n = {}, {}, 0
+  local rules = first + 11 -- of rule i: rules + 4 * i
+  for at = first + 15, #ARGV, 4 do
     n = n + 1
-    period = tonumber(period)
-    found.slots[n] = base .. starts[period]
-    found.keys[n] = prefix .. found.slots[n]
-    found.units[n], found.periods[n], found.ends[n] = unit, period, ends[period]
-    found.limits[n] = limit == '-' and math.huge or tonumber(limit)
+    local slot = ARGV[at] .. names[ARGV[at + 2]]
+    slots[n], keys[n] = slot, prefix .. slot
   end
-  found.count = n
-  local values = n > 0 and call('MGET', unpack(found.keys)) or {}
-  found.settled, found.held, found.reached = {}, {}, {}
-  for i = 1, n do
-    local s, h, reached = match(values[i] or '0 0 0', '^(%d+) (%d+) (%d+)$')
-    found.settled[i], found.held[i], found.reached[i] = tonumber(s), tonumber(h), reached
+  local settled, held, reached = {}, {}, {}
+  if n > 0 then
+    local values = call('MGET', unpack(keys))
+    for i = 1, n do
+      if values[i] then
+        local s, h, r = match(values[i], '^(%d+) (%d+) (%d+)$')
+        settled[i], held[i], reached[i] = tonumber(s), tonumber(h), r
+      else
+        settled[i], held[i] = 0, 0
+      end
+    end
   end
-  return found
+  return n, rules, slots, keys, settled, held, reached, ends
 end
