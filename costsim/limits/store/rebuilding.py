@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from costsim.limits.store.steps import Core, Steps
 
 _COLUMNS = {"user": "user_id", "tier": "user_tier", "feature": "feature_name"}
-_NEEDED = ["timestamp", "call_id", "status", "total_cost_nano", "total_tokens", *_COLUMNS.values()]
+_TOKENS = ["total_tokens", "input_tokens", "output_tokens"]
+_NEEDED = ["timestamp", "call_id", "status", "total_cost_nano", *_TOKENS, *_COLUMNS.values()]
 _VALUES = {NANO: "total_cost_nano", CALLS: "one", TOKENS: "total_tokens"}
 _AT_ONCE = 500
 
@@ -90,6 +91,8 @@ def _calls(core: Core, records: Any, now: int) -> pd.DataFrame | None:
         raise DataError(f"records must have prices: {unpriced:,} calls have no total_cost_nano")
     frame["one"] = 1
     frame["us"] = frame["timestamp"].dt.as_unit("us").astype("int64")
+    both = frame["input_tokens"].fillna(0) + frame["output_tokens"].fillna(0)
+    frame["total_tokens"] = frame["total_tokens"].fillna(both)
     for name in ("total_cost_nano", "total_tokens"):
         frame[name] = frame[name].fillna(0).astype("int64")
     frame["user_id"] = frame["user_id"].astype(object).where(frame["user_id"].notna(), ANONYMOUS)

@@ -32,13 +32,16 @@ local function begin()
   else
     now = tonumber(ARGV[2])
   end
-  now = math.max(now, tonumber(seen)) -- a clock that steps back stands still
+  seen = tonumber(seen)
+  now = math.max(now, seen) -- a clock that steps back by more than a second stands still
   return true
 end
 
--- Remember the time of a change; a denial writes nothing at all.
+-- Remember the time of a change, to the second; a denial writes nothing at all.
 local function changed()
-  call('SET', KEYS[1], format('%s %d', epoch, now))
+  if now >= seen + 1000000 then
+    call('SET', KEYS[1], format('%s %d', epoch, now))
+  end
 end
 
 local function watched(slot, settled, reached)

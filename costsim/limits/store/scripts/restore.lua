@@ -29,6 +29,6 @@ elseif step == 'calls' then
   end
 else
   call('DEL', KEYS[2], lock)
-  changed()
+  call('SET', KEYS[1], format('%s %d', epoch, now))
 end
 return 'T'
