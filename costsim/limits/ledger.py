@@ -190,9 +190,10 @@ class MemoryLedger:
                     return answer
                 self.observed.append(Observed(request.call_id, request.scopes, answer))
                 answer = self._grant(0, request)
-            ask = (answer.held_nano, request.tokens)
-            self._write("r", now, request.call_id, answer.candidate, *request[1:])
-            self._hold(request.call_id, _Hold(request, answer, account, *ask), now)
+            if self._journal is not None:
+                self._write("r", now, request.call_id, answer.candidate, *request[1:])
+            hold = _Hold(request, answer, account, answer.held_nano, request.tokens)
+            self._hold(request.call_id, hold, now)
             return answer
 
     def _grant(self, candidate: int, request: Request) -> Granted:
@@ -264,7 +265,8 @@ class MemoryLedger:
             hold = self._known(call_id)
             if hold.state in ("settled", "released"):
                 return False
-            self._write("s", now, call_id, cost_nano, tokens)
+            if self._journal is not None:
+                self._write("s", now, call_id, cost_nano, tokens)
             self._settle(call_id, hold, cost_nano, tokens, now)
             return True
 
@@ -290,7 +292,8 @@ class MemoryLedger:
             hold = self._known(call_id)
             if hold.state != "held":
                 return False
-            self._write("x", now, call_id)
+            if self._journal is not None:
+                self._write("x", now, call_id)
             self._drop(hold)
             self._resolve(call_id, hold, "released", now)
             return True
@@ -346,10 +349,10 @@ class MemoryLedger:
 
     def _write(self, *entry: Any) -> None:
         """Into the journal before anything changes: what cannot be recorded is not admitted."""
-        if self._journal is not None:
-            if self._journal.large:
-                self._shrink(self._journal)
-            self._journal.append(list(entry))
+        assert self._journal is not None
+        if self._journal.large:
+            self._shrink(self._journal)
+        self._journal.append(list(entry))
 
     def _replay(self, journal: Journal) -> None:
         """The state that the journal's changes made, whatever the policy would say to them now."""

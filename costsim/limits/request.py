@@ -8,7 +8,7 @@ from typing import NamedTuple
 from costsim.errors import SettingError
 from costsim.limits.accounts import Scopes
 from costsim.limits.answers import Denied
-from costsim.limits.checking import checked_amount, checked_id, checked_scopes
+from costsim.limits.checking import LARGEST, checked_amount, checked_id, checked_scopes
 from costsim.limits.policy import Policy
 
 MODES = ("enforce", "observe")
@@ -48,12 +48,15 @@ def checked_request(
     tokens_in = checked_amount(input_tokens, "input_tokens")
     if not candidates:
         raise SettingError("candidates must not be empty")
+    models = []
     for model, bound in candidates:
-        checked_amount(bound, f"upper bound of {model}")
+        if type(bound) is not int or not 0 <= bound <= LARGEST:  # the name is made for errors only
+            checked_amount(bound, f"upper bound of {model}")
+        models.append((model, bound))
     most_out = policy.request.max_output_tokens
     if max_output_tokens is not None:
         most_out = min(most_out, checked_amount(max_output_tokens, "max_output_tokens"))
-    return Request(call_id, scopes, tuple(candidates), tokens_in, most_out)
+    return Request(call_id, scopes, tuple(models), tokens_in, most_out)
 
 
 def refused_alone(policy: Policy, request: Request) -> Denied | None:
