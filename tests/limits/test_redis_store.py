@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import fakeredis
 import pandas as pd
 import pytest
 import redis
@@ -12,7 +13,10 @@ import redis.asyncio
 
 from costsim.errors import DataError, LedgerError, SettingError, StoreError
 from costsim.limits import AsyncRedisLedger, RedisLedger, Scopes, load_limits, parse_limits
+from costsim.limits.request import checked_request
 from costsim.limits.store.keys import encoded
+from costsim.limits.store.outage import Entry
+from tests.limits.faults.case import away_from_the_hours_end
 from tests.limits.servers import bundled, serving
 
 USD = 10**9
@@ -36,7 +40,7 @@ def server(servers):
 
 @pytest.fixture
 def client(server):
-    with server.client() as made:
+    with server.client() as made, away_from_the_hours_end():
         made.flushall()
         yield made
 
@@ -155,6 +159,43 @@ def test_a_server_that_is_away_at_the_start_is_an_outage_and_usage_says_so(serve
     assert ledger.away
     with pytest.raises(StoreError, match="did not answer"):
         ledger.usage(ANN)
+
+
+@pytest.mark.parametrize(
+    ("info", "words"),
+    [
+        (b"redis_version:6.0.16\r\nmaxmemory_policy:noeviction", "6.2 or newer; got 6.0.16"),
+        (b"redis_version:5.0.7\r\nmaxmemory_policy:noeviction", "6.2 or newer; got 5.0.7"),
+        (b"redis_version:7.2.4\r\nmaxmemory_policy:volatile-ttl", "'noeviction'.*'volatile-ttl'"),
+        (b"redis_version:10.0.0\r\nmaxmemory_policy:noeviction", ""),
+    ],
+)
+def test_old_and_evicting_servers_are_unfit(info, words):
+    ledger = RedisLedger(EVERYTHING, fakeredis.FakeRedis(), startup_check=False)
+    ledger._core._checked = False
+    steps = ledger._core.ready()
+    assert next(steps).command == b"*1\r\n$4\r\nINFO\r\n"
+    if words:
+        with pytest.raises(StoreError, match=words):
+            steps.send(info)
+    else:
+        with pytest.raises(StopIteration):
+            steps.send(info)
+
+
+def test_a_reserve_that_arrives_after_it_was_given_up_holds_nothing(server, client):
+    """Its tombstone is there first; the same id asked for anew is another attempt."""
+    ledger = RedisLedger(EVERYTHING, server.client())
+    ledger.rebuild(None)
+    core = ledger._core
+    request = checked_request(EVERYTHING, "a", ANN, [("m", USD // 2)], 0, None)
+    late = core._reserve_ask(request, b"given-up", core.now())
+    core.outbox["a"] = Entry("cancel", "a", attempt=b"given-up")
+    assert ledger.flush() == 0
+    assert ledger._wire.send(late).startswith(b"K ")
+    assert ledger.usage(ANN)["user", "hour_usd"][:2] == (0, 0)
+    assert ledger.reserve("a", ANN, [("m", USD // 2)])
+    assert ledger.usage(ANN)["user", "hour_usd"][:2] == (0, USD // 2)
 
 
 def test_soft_budgets_refuse_nothing_while_redis_is_away():

@@ -11,6 +11,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from costsim.errors import LedgerError, StoreError
@@ -103,13 +104,16 @@ class Core:
             return alone
         waiting = self.outbox.get(request.call_id)
         if waiting is not None and waiting.verb == "cancel":
-            del self.outbox[request.call_id]  # asked for again: it is wanted after all
+            self.outbox.pop(request.call_id, None)  # asked for again: it is wanted after all
         if not self.breaker.allows():
             return self._alone(request, "outage")
         attempt = f"{self._mark}{next(self._attempts)}".encode()
         try:
             yield from self.ready()
             reply = yield from self._windowed(lambda at: self._reserve_ask(request, attempt, at))
+            self.breaker.reset()
+            if self.outbox and reply is not None:
+                yield from self.flush(_FLUSH_AT_ONCE)
         except StoreError:
             self._away()
             self.outbox[request.call_id] = Entry("cancel", request.call_id, attempt=attempt)
@@ -117,11 +121,8 @@ class Core:
         except BaseException:  # cancelled while it was asked: nobody will settle it
             self.outbox[request.call_id] = Entry("cancel", request.call_id, attempt=attempt)
             raise
-        self.breaker.reset()
         if reply is None:
             return self._alone(request, "lost")
-        if self.outbox:
-            yield from self.flush(_FLUSH_AT_ONCE)
         kind, now = reply[0], int(reply[1])
         if kind == b"C":
             raise LedgerError(f"call id {request.call_id!r} was used for another call")
@@ -156,9 +157,10 @@ class Core:
         known = self._open
         known[request.call_id] = Known(request, candidate, now, local)
         if len(known) > 1:  # whoever never settles is charged by the lease
-            oldest = next(iter(known.items()), None)
-            if oldest is not None and oldest[1].at_us + self.keep_us < now:
-                known.pop(oldest[0], None)
+            with suppress(RuntimeError, StopIteration):  # other threads change it meanwhile
+                name, oldest = next(iter(known.items()))
+                if oldest.at_us + self.keep_us < now:
+                    known.pop(name, None)
         return self._granted(request, candidate)
 
     def _granted(self, request: Request, candidate: int) -> Granted:
@@ -169,7 +171,7 @@ class Core:
         """A call that this process was granted, if the store is to know it still."""
         known = self._open.get(call_id)
         if known is not None and known.at_us + self.keep_us <= self.now():
-            del self._open[call_id]
+            self._open.pop(call_id, None)
             return None
         return known
 
@@ -284,7 +286,7 @@ class Core:
                 if kind == b"U" and entry.verb == "settle":
                     self.unplaced.append(entry)
                 if self.outbox.get(entry.call_id) is entry:
-                    del self.outbox[entry.call_id]
+                    self.outbox.pop(entry.call_id, None)
             else:
                 self.breaker.reset()
         except StoreError:
