@@ -48,7 +48,11 @@ class Server:
         self.binary, self.options, self.port = binary, options, free_port()
         self.folder = tempfile.TemporaryDirectory()
         self._process: subprocess.Popen[bytes] | None = None
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def start(self) -> None:
         keep = [] if "--appendonly" in self.options else ["--save", "", "--appendonly", "no"]
