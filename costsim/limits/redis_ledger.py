@@ -287,13 +287,14 @@ class AsyncRedisLedger(_Face):
     ----------
     policy : Policy
     redis_client : redis.asyncio.Redis
-        Settings as :class:`RedisLedger`. One ledger serves one event loop, 16 questions at a time;
+        Settings as :class:`RedisLedger`. One ledger serves one event loop, 4 questions at a time;
         the others wait their turn, which does not count against the deadline.
 
     Notes
     -----
     The server is checked at the first call, or by ``await ledger.check()``. Whatever Redis answered
-    to a reserve that was cancelled meanwhile is taken back.
+    to a reserve that was cancelled meanwhile is taken back. A loop that other work blocks for half
+    the deadline takes Redis to be away, because it cannot tell.
 
     Examples
     --------

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from costsim.errors import SettingError, StoreError
 
 _AWAY = ("OOM command", "READONLY", "MISCONF", "LOADING", "BUSY Redis", "MASTERDOWN", "CLUSTERDOWN")
-_MOST_AT_ONCE = 16  # connections of one event loop
+_MOST_AT_ONCE = 4  # connections of one event loop, whose work is most of the time there
 
 
 class Script(NamedTuple):
@@ -96,6 +96,8 @@ def _settings(client: Any, deadline: float, asynchronous: bool) -> tuple[Any, di
         )
     ours = ("maint_", "orig_", "retry_on_error")  # what the pool adds, and retries
     keys = {k: v for k, v in pool.connection_kwargs.items() if not k.startswith(ours)}
+    # What a new connection says of its library would be further round trips inside the deadline.
+    keys |= dict.fromkeys({"driver_info", "lib_name", "lib_version"} & set(keys))
     keys |= {
         "retry": AsyncRetry(NoBackoff(), 0) if asynchronous else Retry(NoBackoff(), 0),
         "retry_on_timeout": False,
