@@ -1,4 +1,4 @@
-# Few words: setup, demo, test, lint, notebooks, report, bench, browser-check, lock.
+# Few words: setup, demo, test, lint, notebooks, report, bench, faults, browser-check, lock.
 # `make demo` and `make test` each set up everything they need, and are quick the second time.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -16,7 +16,7 @@ READY := .venv/.ready
 WORKERS ?= 2
 TRACES ?= ../shared/data
 
-.PHONY: help setup demo test lint notebooks report bench browser-check lock docs fit-report clean
+.PHONY: help setup demo test lint notebooks report bench faults browser-check lock docs fit-report clean
 
 help:
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ report: $(READY) ## the committed examples in reports/examples and docs/week.png
 
 bench: $(READY) ## a table of measured ratios
 	@$(BIN)/python -m tests.benchmarks
+
+faults: $(READY) ## a table of what limits do under faults of Redis and of callers
+	@$(BIN)/python -m tests.limits.faults
 
 browser-check: $(READY) ## notebook 00 in JupyterLab in a real headless Chromium
 	@$(BIN)/python tests/browser/check_lab.py

@@ -10,6 +10,7 @@
     ├── DatasetError (OSError)         a folder is no committed dataset, or is in the way
     ├── AlertError (OSError)           an alert was not delivered
     ├── LedgerError (ValueError)       a call id that is not known, or was used for another call
+    ├── StoreError (ConnectionError)   the store of a shared ledger is away, unfit, or empty
     ├── PriceError (LookupError)       a model has no price where one is required
     └── ReportError (RuntimeError)     a notebook failed; nothing was published
 """
@@ -67,6 +68,10 @@ class AlertError(CostsimError, OSError):
 
 class LedgerError(CostsimError, ValueError):
     """A call id that a ledger does not know, or that was used for another call."""
+
+
+class StoreError(CostsimError, ConnectionError):
+    """The store of a shared ledger does not answer, is unfit for it, or has lost it."""
 
 
 class PriceError(CostsimError, LookupError):

@@ -7,8 +7,9 @@ from importlib import import_module
 import pytest
 
 from costsim.simulation import load_scenario
-from tests.benchmarks import bench_engines, bench_memory, bench_simulation
+from tests.benchmarks import bench_engines, bench_ledgers, bench_memory, bench_simulation
 from tests.benchmarks.__main__ import names
+from tests.limits.servers import bundled
 
 
 @pytest.mark.parametrize("name", names())
@@ -27,6 +28,13 @@ def test_the_memory_of_a_run_is_that_of_its_own_process():
     assert what.endswith("to disk, workers=2")
     held = float(note.removesuffix(" GB at most"))
     assert 0.05 < held < 1
+
+
+def test_ledgers_are_timed_against_ping():
+    found = {what: note for what, _, note in bench_ledgers.on_redis(bundled(), 40)}
+    assert found["PING"] == "1.00 x PING"
+    assert len(found) == 9
+    assert bench_ledgers.in_process(50) > 0
 
 
 def test_the_engines_are_timed_on_the_same_attempts(small):

@@ -136,6 +136,9 @@ def test_the_wheel_carries_data_and_notebooks(tmp_path: Path) -> None:
         files = {f"costsim/_data/{kind}/{p.name}" for p in (ROOT / "data" / kind).glob("*.toml")}
         assert files
         assert files <= names
+    scripts = {str(p.relative_to(ROOT)) for p in (ROOT / "costsim").rglob("*.lua")}
+    assert len(scripts) == 5
+    assert scripts <= names
     assert {f"costsim/_notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")} <= names
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from costsim.limits.core import MINUTE, NO_LIMIT, OPEN, OPEN_RETRY_US
 from costsim.limits.policy import Policy
-from costsim.limits.rules import EVERYTHING, rules_of, watches_of
+from costsim.limits.rules import EVERYTHING, Rule, part_of, rules_of, watches_of
 from costsim.limits.windows import window_at
 
 ANONYMOUS = "\x00anonymous"
@@ -28,6 +29,27 @@ class Alert(NamedTuple):
     share: float
     level_nano: int
     at_us: int
+
+
+def concerned(rules: Sequence[Rule], scopes: Scopes) -> Iterator[tuple[int, str, int]]:
+    """The rules that concern a call: position, entity, and the entity's limit.
+
+    A rule without a limit for the entity is left out, but for the organisation's, whose spend is
+    watched.
+    """
+    entities = {
+        "user": ANONYMOUS if scopes.user is None else scopes.user,
+        "tier": scopes.tier,
+        "feature": scopes.feature,
+        "organisation": EVERYTHING,
+    }
+    for index, rule in enumerate(rules):
+        entity = entities[rule.scope]
+        if entity is None:
+            continue
+        limit = rule.limit_of(entity, scopes.tier)
+        if limit != NO_LIMIT or rule.scope == "organisation":
+            yield index, entity, limit
 
 
 class Account:
@@ -65,10 +87,16 @@ class Accounts:
     policy : Policy
     keep_us : int
         How long after its end a window's slots may still be corrected.
+    shares : mapping of scope to number, optional
+        The part of each cap that counts here.
     """
 
-    def __init__(self, policy: Policy, keep_us: int) -> None:
+    def __init__(
+        self, policy: Policy, keep_us: int, shares: Mapping[str, float] | None = None
+    ) -> None:
         self.rules = rules_of(policy)
+        if shares:
+            self.rules = tuple(part_of(rule, shares.get(rule.scope, 1.0)) for rule in self.rules)
         self.settled: list[int] = []
         self.held: list[int] = []
         self._watches = watches_of(policy, self.rules)
@@ -112,19 +140,8 @@ class Accounts:
 
     def _build(self, scopes: Scopes) -> Account:
         account = Account(scopes, self._edition)
-        entities = {
-            "user": ANONYMOUS if scopes.user is None else scopes.user,
-            "tier": scopes.tier,
-            "feature": scopes.feature,
-            "organisation": EVERYTHING,
-        }
-        for index, rule in enumerate(self.rules):
-            entity = entities[rule.scope]
-            if entity is None:
-                continue
-            limit = rule.limit_of(entity, scopes.tier)
-            if limit == NO_LIMIT and rule.scope != "organisation":
-                continue
+        for index, entity, limit in concerned(self.rules, scopes):
+            rule = self.rules[index]
             slot = self._slots[index].get(entity)
             if slot is None:
                 slot = self._slots[index][entity] = self._new_slot()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from costsim.errors import SettingError
@@ -41,6 +42,14 @@ def checked_id(value: object, name: str) -> str:
 
 def checked_scopes(scopes: Scopes) -> Scopes:
     """Scopes whose names are checked ids."""
+    try:
+        return _checked_scopes(scopes)
+    except TypeError:
+        raise SettingError(f"scopes must be Scopes(user, tier, feature); got {scopes!r}") from None
+
+
+@lru_cache(maxsize=65_536)  # the same users call again and again
+def _checked_scopes(scopes: Scopes) -> Scopes:
     if not isinstance(scopes, tuple) or len(scopes) != 3:
         raise SettingError(f"scopes must be Scopes(user, tier, feature); got {scopes!r}")
     user, tier, feature = scopes

@@ -5,45 +5,32 @@ from __future__ import annotations
 import heapq
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
 
-from costsim.errors import LedgerError, SettingError
+from costsim.errors import LedgerError
 from costsim.limits import core
 from costsim.limits.accounts import Account, Accounts, Alert, Scopes
+from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Observed
+from costsim.limits.call import Call
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
+from costsim.limits.journal import Journal
 from costsim.limits.policy import Policy
+from costsim.limits.request import (
+    Request,
+    checked_mode,
+    checked_request,
+    checked_retention,
+    refused_alone,
+)
+from costsim.limits.windows import window_at
 
 
-class Granted(NamedTuple):
-    """The call may be made: `candidate` of those asked, whose upper bound is now held."""
-
-    candidate: int
-    model: str
-    held_nano: int
-
-    def __bool__(self) -> bool:
-        return True
-
-
-class Denied(NamedTuple):
-    """The call may not be made; nothing was changed.
-
-    `scope` and `window` name the first limit without room. `retry_at_us` is the first moment, in
-    microseconds since 1970, at which the windows that refuse have ended; None when the call is
-    larger than a limit. `by_holds` says that only open reservations were in the way. `cap` is the
-    key of the limits file, such as ``"hour_usd"``.
-    """
-
-    scope: str
-    window: str
-    retry_at_us: int | None
-    retry_after_seconds: float | None
-    by_holds: bool = False
-    cap: str = ""
-
-    def __bool__(self) -> bool:
-        return False
+def system_clock() -> int:
+    """Microseconds since 1970, as this machine has them."""
+    return time.time_ns() // 1000
 
 
 class _Hold:
@@ -53,7 +40,7 @@ class _Hold:
 
     def __init__(
         self,
-        asked: object,
+        asked: Request,
         granted: Granted,
         account: Account,
         nano: int,
@@ -79,6 +66,27 @@ class MemoryLedger:
         stand still.
     retention_seconds : float
         How long a resolved call id and an ended window are remembered, at least the lease.
+    mode : {"enforce", "observe"}
+        "observe" refuses nothing; what would have been refused is held and charged as all calls,
+        and the newest 10,000 such answers are in `observed`.
+    shares : mapping of scope to number, optional
+        The part of each cap that is this process's, such as ``{"user": 0.25}`` for one of four
+        processes that share no store; all of it for scopes that are not named.
+    journal : path, optional
+        A file to which each change is appended before it is answered, and from which a new ledger
+        begins where a killed one stopped. What no window needs any more is dropped.
+    fsync : {"always", "second", "never"}
+        When the journal is forced to the disk: before each answer, at most once a second, or as
+        the kernel likes. Only a loss of power can tell them apart.
+
+    Raises
+    ------
+    SettingError
+        A setting that is not allowed.
+    LedgerError
+        Another process has the journal.
+    DataError
+        The journal cannot be read; a torn last line is no error.
 
     Notes
     -----
@@ -110,24 +118,28 @@ class MemoryLedger:
         *,
         clock: Callable[[], int] | None = None,
         retention_seconds: float = 172_800,
+        mode: Literal["enforce", "observe"] = "enforce",
+        shares: Mapping[str, float] | None = None,
+        journal: str | Path | None = None,
+        fsync: Literal["always", "second", "never"] = "second",
     ) -> None:
-        if retention_seconds < policy.lease_seconds:
-            raise SettingError(
-                f"retention_seconds must be at least the lease, {policy.lease_seconds:g}; "
-                f"got {retention_seconds!r}"
-            )
         self.policy = policy
         self.alerts: list[Alert] = []
-        self._clock = clock or (lambda: time.time_ns() // 1000)
-        self._accounts = Accounts(policy, round((retention_seconds + policy.lease_seconds) * 1e6))
+        self.observed: deque[Observed] = deque(maxlen=MOST_OBSERVED)
+        self._retention_us = checked_retention(policy, retention_seconds)
+        self._observes = checked_mode(mode)
+        self._clock = clock or system_clock
+        self._lease_us = round(policy.lease_seconds * 1e6)
+        self._accounts = Accounts(policy, self._retention_us + self._lease_us, shares)
         self._holds: dict[str, _Hold] = {}
         self._leases: list[tuple[int, str]] = []
         self._resolved: list[tuple[int, str]] = []
-        self._lease_us = round(policy.lease_seconds * 1e6)
-        self._retention_us = round(retention_seconds * 1e6)
         self._checks = policy.accounting == "check"
         self._now = 0
         self._lock = threading.RLock()
+        self._journal = None if journal is None else Journal(journal, fsync)
+        if self._journal is not None:
+            self._replay(self._journal)
 
     def reserve(
         self,
@@ -160,59 +172,53 @@ class MemoryLedger:
         SettingError
             An id or amount that is not allowed.
         """
-        checked_id(call_id, "call_id")
-        scopes = checked_scopes(scopes)
-        tokens_in = checked_amount(input_tokens, "input_tokens")
-        if not candidates:
-            raise SettingError("candidates must not be empty")
-        for model, bound in candidates:
-            checked_amount(bound, f"upper bound of {model}")
-        most_out = self.policy.request.max_output_tokens
-        if max_output_tokens is not None:
-            most_out = min(most_out, checked_amount(max_output_tokens, "max_output_tokens"))
-        asked = (scopes, tuple(candidates), tokens_in, most_out)
+        request = checked_request(
+            self.policy, call_id, scopes, candidates, input_tokens, max_output_tokens
+        )
+        alone = refused_alone(self.policy, request)
         with self._lock:
             now = self._advance()
-            known = self._holds.get(call_id)
+            known = self._holds.get(request.call_id)
             if known is not None:
-                if known.asked != asked:
+                if known.asked != request:
                     raise LedgerError(f"call id {call_id!r} was used for another call")
                 return known.granted
-            most_in = self.policy.request.max_input_tokens
-            if most_in is not None and tokens_in > most_in:
-                return Denied("request", "input_tokens", None, None, cap="max_input_tokens")
-            account = self._accounts.of(scopes, now)
-            return self._decide(call_id, asked, account, candidates, tokens_in + most_out, now)
+            account = self._accounts.of(request.scopes, now)
+            answer = self._decide(request, account, now) if alone is None else alone
+            if isinstance(answer, Denied):
+                if not self._observes:
+                    return answer
+                self.observed.append(Observed(request.call_id, request.scopes, answer))
+                answer = self._grant(0, request)
+            if self._journal is not None:
+                self._write("r", now, request.call_id, answer.candidate, *request[1:])
+            hold = _Hold(request, answer, account, answer.held_nano, request.tokens)
+            self._hold(request.call_id, hold, now)
+            return answer
 
-    def _decide(
-        self,
-        call_id: str,
-        asked: object,
-        account: Account,
-        candidates: Sequence[tuple[str, int]],
-        tokens: int,
-        now: int,
-    ) -> Granted | Denied:
+    def _grant(self, candidate: int, request: Request) -> Granted:
+        model, bound = request.candidates[candidate]
+        return Granted(candidate, model, 0 if self._checks else bound)
+
+    def _decide(self, request: Request, account: Account, now: int) -> Granted | Denied:
         settled, held = self._accounts.settled, self._accounts.held
         slots, units, limits = account.slots, account.units, account.limits
-        count, first = len(slots), -1
-        for index, (model, bound) in enumerate(candidates):
+        count, first, tokens = len(slots), -1, request.tokens
+        for index, (_, bound) in enumerate(request.candidates):
             ask = (1, 1) if self._checks else (bound, tokens)
             refused = core.refusal(slots, units, limits, count, *ask, settled, held)
             if refused < 0:
-                granted = Granted(index, model, 0 if self._checks else bound)
-                self._hold(call_id, _Hold(asked, granted, account, *ask), now)
-                return granted
+                return self._grant(index, request)
             first = refused if first < 0 else first
         moment: int | None = None
-        for _, bound in candidates:
+        for _, bound in request.candidates:
             ask = (1, 1) if self._checks else (bound, tokens)
             ends = self._accounts.ends(account, now)
             at = core.admits_at(slots, units, limits, ends, count, *ask, settled, held)
             if at != core.NEVER:
                 moment = at if moment is None else min(moment, at)
         rule = self._accounts.rules[account.rules[first]]
-        ask = (1, 1) if self._checks else (candidates[0][1], tokens)
+        ask = (1, 1) if self._checks else (request.candidates[0][1], tokens)
         by_holds = rule.period != core.OPEN and core.refused_by_holds(
             slots, units, limits, count, *ask, settled
         )
@@ -250,6 +256,7 @@ class MemoryLedger:
         LedgerError
             No such call is known.
         """
+        call_id = checked_id(call_id, "call_id")
         checked_amount(cost_nano, "cost_nano")
         if tokens is not None:
             checked_amount(tokens, "tokens")
@@ -258,25 +265,35 @@ class MemoryLedger:
             hold = self._known(call_id)
             if hold.state in ("settled", "released"):
                 return False
-            used = hold.tokens if tokens is None else tokens
-            if hold.state == "expired":
-                self._book(hold.account, cost_nano - hold.nano, used - hold.tokens, 0)
-            else:
-                self._drop(hold)
-                account = hold.account
-                if self._checks:
-                    account = self._accounts.of(account.scopes, now)
-                self._book(account, cost_nano, used, 1)
-            self._resolve(call_id, hold, "settled", now)
+            if self._journal is not None:
+                self._write("s", now, call_id, cost_nano, tokens)
+            self._settle(call_id, hold, cost_nano, tokens, now)
             return True
+
+    def _settle(
+        self, call_id: str, hold: _Hold, cost_nano: int, tokens: int | None, now: int
+    ) -> None:
+        used = hold.tokens if tokens is None else tokens
+        if hold.state == "expired":
+            self._book(hold.account, cost_nano - hold.nano, used - hold.tokens, 0)
+        else:
+            self._drop(hold)
+            account = hold.account
+            if self._checks:
+                account = self._accounts.of(account.scopes, now)
+            self._book(account, cost_nano, used, 1)
+        self._resolve(call_id, hold, "settled", now)
 
     def release(self, call_id: str) -> bool:
         """Drop the hold of a call that was not made; False when it was resolved before."""
+        call_id = checked_id(call_id, "call_id")
         with self._lock:
             now = self._advance()
             hold = self._known(call_id)
             if hold.state != "held":
                 return False
+            if self._journal is not None:
+                self._write("x", now, call_id)
             self._drop(hold)
             self._resolve(call_id, hold, "released", now)
             return True
@@ -296,6 +313,80 @@ class MemoryLedger:
                 )
             }  # fmt: skip
 
+    def call(
+        self,
+        call_id: str,
+        scopes: Scopes,
+        candidates: Sequence[tuple[str, int]],
+        *,
+        input_tokens: int = 0,
+        max_output_tokens: int | None = None,
+    ) -> Call:
+        """Reserve for a ``with`` block, which resolves the hold however it ends.
+
+        The block tells the call its cost (`spent`), or that it was `not_made`. A block that says
+        neither, as on an exception, is charged the hold: the provider has probably billed.
+
+        Examples
+        --------
+        >>> from costsim.limits import MemoryLedger, Scopes, load_limits
+        >>> ledger = MemoryLedger(load_limits("flat-caps"))
+        >>> with ledger.call("call-1", Scopes("alice"), [("gpt-4o", 600_000_000)]) as call:
+        ...     call.spent(250_000_000)
+        >>> ledger.usage(Scopes("alice"))["user", "hour_usd"]
+        (250000000, 0, 1000000000)
+        """
+        answer = self.reserve(
+            call_id, scopes, candidates,
+            input_tokens=input_tokens, max_output_tokens=max_output_tokens,
+        )  # fmt: skip
+        return Call(self, call_id, answer)
+
+    def close(self) -> None:
+        """Close the journal, if there is one."""
+        if self._journal is not None:
+            self._journal.close()
+
+    def _write(self, *entry: Any) -> None:
+        """Into the journal before anything changes: what cannot be recorded is not admitted."""
+        assert self._journal is not None
+        if self._journal.large:
+            self._shrink(self._journal)
+        self._journal.append(list(entry))
+
+    def _replay(self, journal: Journal) -> None:
+        """The state that the journal's changes made, whatever the policy would say to them now."""
+        for kind, at, call_id, *rest in journal.entries:
+            now = self._advance(at)
+            if kind == "r":
+                candidate, scopes, candidates, *tokens = rest
+                models = tuple((model, bound) for model, bound in candidates)
+                request = Request(call_id, Scopes(*scopes), models, *tokens)
+                granted = self._grant(candidate, request)
+                account = self._accounts.of(request.scopes, now)
+                hold = _Hold(request, granted, account, granted.held_nano, request.tokens)
+                self._hold(call_id, hold, now)
+                continue
+            known = self._holds.get(call_id)
+            if known is None or known.state in ("settled", "released"):
+                continue  # the retention was longer then
+            if kind == "s":
+                nano, used = rest
+                self._settle(call_id, known, nano, used, now)
+            elif known.state == "held":
+                self._drop(known)
+                self._resolve(call_id, known, "released", now)
+        journal.entries = []
+        self.alerts.clear()  # they were told before
+        self._advance()
+        self._shrink(journal)
+
+    def _shrink(self, journal: Journal) -> None:
+        """Drop calls that no window of this month and no retention needs."""
+        start, _ = window_at(core.MONTH, self._now, self.policy.zone)
+        month = {entry[2] for entry in journal.read() if entry[1] >= start and entry[0] == "r"}
+        journal.shrink(lambda entry: entry[2] in month or entry[2] in self._holds)
+
     def __repr__(self) -> str:
         open_calls = sum(hold.state == "held" for hold in self._holds.values())
         return (
@@ -304,7 +395,7 @@ class MemoryLedger:
         )
 
     def _known(self, call_id: str) -> _Hold:
-        hold = self._holds.get(checked_id(call_id, "call_id"))
+        hold = self._holds.get(call_id)
         if hold is None:
             raise LedgerError(
                 f"call id {call_id!r} is not known: it was never granted, or longer ago than "
@@ -334,17 +425,17 @@ class MemoryLedger:
         hold.state = state
         heapq.heappush(self._resolved, (now + self._retention_us, call_id))
 
-    def _advance(self) -> int:
+    def _advance(self, at: int | None = None) -> int:
         """The time, after what it brings: leases that run out, and what may be forgotten."""
-        now = self._now = max(self._now, int(self._clock()))
+        now = self._now = max(self._now, int(self._clock()) if at is None else at)
         while self._leases and self._leases[0][0] <= now:
-            _, call_id = heapq.heappop(self._leases)
+            ended, call_id = heapq.heappop(self._leases)
             hold = self._holds.get(call_id)
             if hold is not None and hold.state == "held":
                 self._drop(hold)
                 self._book(hold.account, hold.nano, hold.tokens, 1)
                 hold.state = "expired"
-                heapq.heappush(self._resolved, (now + self._retention_us, call_id))
+                heapq.heappush(self._resolved, (ended + self._retention_us, call_id))
         self._accounts.roll(now)
         while self._resolved and self._resolved[0][0] <= now:
             self._holds.pop(heapq.heappop(self._resolved)[1], None)

@@ -103,6 +103,28 @@ class RequestCaps(_Model):
     """Sent as max_tokens where the caller asks for more, or for nothing."""
 
 
+Outage = Literal["deny"] | Annotated[float, Field(gt=0, le=1)]
+
+
+class OutageRules(_Model):
+    """What a shared ledger decides by while its store is away.
+
+    "deny" refuses the calls that a cap of this scope concerns. A number is a slice: each process
+    lets through that part of each cap by itself, window by window, so a cap is overspent at most
+    by processes x slice x cap, however often the store goes away in the window.
+    """
+
+    user: Outage = "deny"
+    tier: Outage = "deny"
+    feature: Outage = "deny"
+    organisation: Outage = "deny"
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The part of the caps that a process may spend alone, by scope; 0 where it denies."""
+        return {scope: 0.0 if value == "deny" else value for scope, value in self}
+
+
 class Policy(_Model):
     """Limits as a file says them; read by :func:`load_limits`.
 
@@ -129,6 +151,8 @@ class Policy(_Model):
     organisation: OrganisationCaps = OrganisationCaps()
     enforce_organisation: bool = True
     """Whether the organisation's caps refuse calls, or only alert."""
+    outage: OutageRules = OutageRules()
+    """By scope, what holds while the store of a shared ledger is away."""
 
     @field_validator("time_zone")
     @classmethod

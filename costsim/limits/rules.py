@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from costsim.limits.core import CALLS, DAY, HOUR, MONTH, NANO, NO_LIMIT, OPEN, TOKENS
 from costsim.limits.policy import CAP_NAMES, Policy, nano
@@ -82,6 +83,26 @@ def rules_of(policy: Policy) -> tuple[Rule, ...]:
             if default < NO_LIMIT or entities or tiers:
                 found.append(Rule(scope, **codes, limit=default, by_entity=entities, by_tier=tiers))  # type: ignore[arg-type]
     return tuple(sorted(found, key=lambda rule: SCOPES.index(rule.scope)))
+
+
+def part_of(rule: Rule, share: float) -> Rule:
+    """The rule with a share of its limits, rounded down.
+
+    Examples
+    --------
+    >>> part_of(Rule("user", "hour_calls", CALLS, HOUR, 25), 0.1).limit
+    2
+    """
+
+    def part(limit: int) -> int:
+        return limit if limit == NO_LIMIT else math.floor(limit * share)
+
+    return replace(
+        rule,
+        limit=part(rule.limit),
+        by_entity={name: part(limit) for name, limit in rule.by_entity.items()},
+        by_tier={name: part(limit) for name, limit in rule.by_tier.items()},
+    )
 
 
 def watches_of(policy: Policy, rules: tuple[Rule, ...]) -> tuple[Watch, ...]:

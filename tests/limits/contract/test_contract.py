@@ -1,4 +1,4 @@
-"""The in-process ledger by its contract: holds, settles, leases, windows, identities, threads."""
+"""What every ledger keeps: holds, settles, leases, windows, identities, many at once."""
 
 from __future__ import annotations
 
@@ -8,32 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from costsim.errors import LedgerError, SettingError
-from costsim.limits import MemoryLedger, Scopes, parse_limits
+from costsim.limits import Scopes, parse_limits
 
 USD = 10**9
 HOUR = 3_600_000_000
 ANN = Scopes("ann", "free", "chat")
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1_700_000_000_000_000 // HOUR * HOUR
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def ledger_of(clock):
-    def make(**keys):
-        return MemoryLedger(
-            parse_limits({"name": "t", "user": {"hour_usd": 1}} | keys), clock=clock
-        )
+def ledger_of(maker, clock):
+    def make(mode="enforce", **keys):
+        policy = parse_limits({"name": "t", "user": {"hour_usd": 1}} | keys)
+        return maker(policy, clock, mode=mode)
 
     return make
 
@@ -218,33 +204,21 @@ def test_alerts_once_a_month_in_rising_order(ledger_of, clock):
     assert [alert.share for alert in ledger.alerts] == [0.5, 0.8, 1.0, 0.5]
 
 
-def test_looking_first_and_recording_later_overshoots(ledger_of):
-    ledger = ledger_of(accounting="check")
-    assert all(ask(ledger, f"{n}") for n in range(50))
-    for n in range(50):
-        ledger.settle(f"{n}", USD // 4)
-    assert used(ledger) == (50 * USD // 4, 0)  # $12.50 of a $1 limit, as the account's code
-    assert not ask(ledger, "after")
-
-
 @pytest.mark.parametrize("calls", [50, 200])
-def test_many_at_once_never_pass_the_limit(ledger_of, calls):
+def test_many_at_once_never_pass_the_limit(maker, ledger_of, calls):
     ledger = ledger_of()
-    with ThreadPoolExecutor(50) as pool:
-        granted = sum(map(bool, pool.map(lambda n: ask(ledger, f"{n}"), range(calls))))
+    if maker.asynchronous:
+        every = every_task(ledger.asynchronous, calls)
+        granted = sum(map(bool, ledger._runner.run(every)))
+    else:
+        with ThreadPoolExecutor(50) as pool:
+            granted = sum(map(bool, pool.map(lambda n: ask(ledger, f"{n}"), range(calls))))
     assert granted == 4
     assert used(ledger) == (0, USD)
-    other = ledger_of()
 
-    async def one(n):
-        answer = ask(other, f"{n}")
-        await asyncio.sleep(0)
-        return bool(answer)
 
-    async def every():
-        return await asyncio.gather(*(one(n) for n in range(calls)))
-
-    assert sum(asyncio.run(every())) == 4
+async def every_task(ledger, calls):
+    return await asyncio.gather(*(ask(ledger, f"{n}") for n in range(calls)))
 
 
 def test_a_resolved_call_is_forgotten_after_its_retention(ledger_of, clock):
@@ -256,3 +230,117 @@ def test_a_resolved_call_is_forgotten_after_its_retention(ledger_of, clock):
     clock.now += HOUR
     with pytest.raises(LedgerError, match="is not known"):
         ledger.settle("a", 1)
+
+
+def test_observing_refuses_nothing_and_tells_what_it_would(ledger_of):
+    ledger = ledger_of(mode="observe", request={"max_input_tokens": 100})
+    assert ask(ledger, "a", 0.8)
+    assert ask(ledger, "b", 0.5).held_nano == USD // 2
+    assert ask(ledger, "b", 0.5)  # asked again: observed once
+    assert ask(ledger, "c", 0.1, input_tokens=101)
+    found = [(seen.call_id, seen.scopes, seen.denied.cap) for seen in ledger.observed]
+    assert found == [("b", ANN, "hour_usd"), ("c", ANN, "max_input_tokens")]
+    assert ledger.observed[0].denied.by_holds
+    assert used(ledger) == (0, 1_400_000_000)
+    ledger.settle("b", 3 * USD)
+    assert used(ledger) == (3 * USD, 900_000_000)
+
+
+def test_a_clock_that_steps_back_stands_still(ledger_of, clock):
+    ledger = ledger_of(lease_seconds=60)
+    ask(ledger, "a", 0.5)
+    clock.now -= 2 * HOUR
+    assert used(ledger) == (0, USD // 2)  # not a fresh hour
+    assert not ask(ledger, "b", 0.6)
+    assert ask(ledger, "c", 0.5)
+    clock.now += 2 * HOUR + 60_000_000
+    assert used(ledger) == (USD, 0)  # both leases ran out, no earlier and no later
+
+
+def test_hours_and_days_of_clock_changes(ledger_of, clock):
+    """2024-10-27 in Berlin has 25 hours, and its second 2 o'clock is an hour of its own."""
+    ledger = ledger_of(user={"hour_usd": 1, "day_usd": 2.5}, time_zone="Europe/Berlin")
+    start = 1_729_980_000_000_000  # 2024-10-26T22:00Z, midnight there
+    clock.now = start + 2 * HOUR + HOUR // 2
+    for n in range(2):
+        assert ask(ledger, f"first {n}", 0.5)
+    assert ask(ledger, "early", 0.1).retry_at_us == start + 3 * HOUR
+    clock.now = start + 3 * HOUR
+    for n in range(2):
+        assert ask(ledger, f"second {n}", 0.5)
+    clock.now = start + 24 * HOUR + HOUR // 2  # 23:30 of the same day
+    denied = ask(ledger, "late", 0.6)
+    assert (denied.cap, denied.retry_at_us) == ("day_usd", start + 25 * HOUR)
+    clock.now = start + 25 * HOUR
+    assert ask(ledger, "late", 0.6)
+
+
+def test_a_block_resolves_its_hold_however_it_ends(maker, ledger_of):
+    ledger = ledger_of()
+    if maker.asynchronous:
+        pytest.skip("the asyncio blocks have a test of their own")
+    with ledger.call("a", ANN, [("m", USD // 4)]) as call:
+        assert call.granted.model == "m"
+        call.spent(USD // 10)
+    assert used(ledger) == (USD // 10, 0)
+    with pytest.raises(KeyboardInterrupt), ledger.call("b", ANN, [("m", USD // 4)]):
+        raise KeyboardInterrupt
+    assert used(ledger) == (USD // 10 + USD // 4, 0)  # nobody knows: the hold is charged
+
+    def refused():
+        with ledger.call("c", ANN, [("m", USD // 4)]) as call:
+            call.not_made()
+            raise OSError("refused")
+
+    with pytest.raises(OSError, match="refused"):
+        refused()
+    assert used(ledger) == (USD // 10 + USD // 4, 0)
+
+    def stream():
+        with ledger.call("d", ANN, [("m", USD // 4)]) as call:
+            for chunk in range(1, 9):
+                call.spent(chunk * USD // 100)
+                yield chunk
+
+    chunks = stream()
+    assert [next(chunks), next(chunks)] == [1, 2]
+    chunks.close()  # abandoned
+    assert used(ledger) == (USD // 10 + USD // 4 + 2 * USD // 100, 0)
+    with ledger.call("e", ANN, [("m", USD)]) as call:
+        assert not call
+        assert call.denied.cap == "hour_usd"
+        with pytest.raises(LedgerError, match="was denied"):
+            _ = call.granted
+
+
+def test_a_cancelled_task_and_an_abandoned_async_stream_resolve_their_holds(maker, ledger_of):
+    if not maker.asynchronous:
+        pytest.skip("for asyncio")
+    awaited = ledger_of()
+    ledger = awaited.asynchronous
+
+    async def never_ends():
+        async with ledger.call("a", ANN, [("m", USD // 4)]) as call:
+            call.spent(USD // 10)
+            await asyncio.sleep(3600)
+
+    async def stream():
+        async with ledger.call("b", ANN, [("m", USD // 4)]) as call:
+            for chunk in range(1, 9):
+                call.spent(chunk * USD // 100)
+                yield chunk
+
+    async def both():
+        task = asyncio.create_task(never_ends())
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        chunks = stream()
+        assert await anext(chunks) == 1
+        await chunks.aclose()
+        async with ledger.call("c", ANN, [("m", 2 * USD)]) as call:
+            assert not call
+
+    awaited._runner.run(both())
+    assert used(awaited) == (USD // 10 + USD // 100, 0)

@@ -1,0 +1,51 @@
+"""What a ledger answers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from costsim.limits.accounts import Scopes
+
+
+class Granted(NamedTuple):
+    """The call may be made: `candidate` of those asked, whose upper bound is now held."""
+
+    candidate: int
+    model: str
+    held_nano: int
+
+    def __bool__(self) -> bool:
+        return True
+
+
+class Denied(NamedTuple):
+    """The call may not be made; nothing was changed.
+
+    `scope` and `window` name the first limit without room. `retry_at_us` is the first moment, in
+    microseconds since 1970, at which the windows that refuse have ended; None when the call is
+    larger than a limit. `by_holds` says that only open reservations were in the way. `cap` is the
+    key of the limits file, such as ``"hour_usd"``. While the store of a ledger is away, `window` is
+    ``"outage"``, and ``"lost"`` when the store is back without its ledger.
+    """
+
+    scope: str
+    window: str
+    retry_at_us: int | None
+    retry_after_seconds: float | None
+    by_holds: bool = False
+    cap: str = ""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+class Observed(NamedTuple):
+    """A call that a ledger with ``mode="observe"`` let pass, and the answer it would have got."""
+
+    call_id: str
+    scopes: Scopes
+    denied: Denied
+
+
+MOST_OBSERVED = 10_000
+"""A ledger remembers so many would-be denials, the newest."""

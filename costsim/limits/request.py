@@ -1,0 +1,84 @@
+"""What a ledger is asked, checked before anything is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from costsim.errors import SettingError
+from costsim.limits.accounts import Scopes
+from costsim.limits.answers import Denied
+from costsim.limits.checking import LARGEST, checked_amount, checked_id, checked_scopes
+from costsim.limits.policy import Policy
+
+MODES = ("enforce", "observe")
+
+
+class Request(NamedTuple):
+    """A call that somebody wants to make; `tokens` is the upper bound of input and output."""
+
+    call_id: str
+    scopes: Scopes
+    candidates: tuple[tuple[str, int], ...]
+    input_tokens: int
+    max_output_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.max_output_tokens
+
+
+def checked_request(
+    policy: Policy,
+    call_id: str,
+    scopes: Scopes,
+    candidates: Sequence[tuple[str, int]],
+    input_tokens: int,
+    max_output_tokens: int | None,
+) -> Request:
+    """The request, with ids in their composed form and the policy's cap on output.
+
+    Raises
+    ------
+    SettingError
+        An id or amount that is not allowed.
+    """
+    call_id = checked_id(call_id, "call_id")
+    scopes = checked_scopes(scopes)
+    tokens_in = checked_amount(input_tokens, "input_tokens")
+    if not candidates:
+        raise SettingError("candidates must not be empty")
+    models = []
+    for model, bound in candidates:
+        if type(bound) is not int or not 0 <= bound <= LARGEST:  # the name is made for errors only
+            checked_amount(bound, f"upper bound of {model}")
+        models.append((model, bound))
+    most_out = policy.request.max_output_tokens
+    if max_output_tokens is not None:
+        most_out = min(most_out, checked_amount(max_output_tokens, "max_output_tokens"))
+    return Request(call_id, scopes, tuple(models), tokens_in, most_out)
+
+
+def refused_alone(policy: Policy, request: Request) -> Denied | None:
+    """The denial of a request that is too long by itself, whatever was spent."""
+    most = policy.request.max_input_tokens
+    if most is not None and request.input_tokens > most:
+        return Denied("request", "input_tokens", None, None, cap="max_input_tokens")
+    return None
+
+
+def checked_mode(mode: str) -> bool:
+    """Whether a ledger only observes."""
+    if mode not in MODES:
+        raise SettingError(f"mode must be one of {MODES}; got {mode!r}")
+    return mode == "observe"
+
+
+def checked_retention(policy: Policy, seconds: float) -> int:
+    """Microseconds for which a resolved call is remembered, at least the lease."""
+    if isinstance(seconds, bool) or not policy.lease_seconds <= seconds <= 10**8:
+        raise SettingError(
+            f"retention_seconds must be at least the lease, {policy.lease_seconds:g}; "
+            f"got {seconds!r}"
+        )
+    return round(seconds * 1e6)

@@ -1,0 +1,110 @@
+-- Hold the first candidate that fits all windows of all scopes, or change nothing: the same
+-- decision as costsim/limits/core.py, which the contract suite holds it to.
+--
+-- ARGV  5 call id   6 digest of what is asked   7 lease and 8 how long an ended window is kept, in
+--       microseconds   9 tokens   10 "1" to observe: refuse nothing   11 mark of this attempt
+--       12 number of candidates, then the upper bound of each; then windows and rules
+
+if not begin() then
+  return 'E'
+end
+sweep()
+local lease, keep = tonumber(ARGV[7]), tonumber(ARGV[8])
+local known = read_record(KEYS[3])
+if known then
+  local tomb = string.sub(known.asked, 1, 1) == '!'
+  if not tomb and known.asked ~= ARGV[6] then
+    return reply('C')
+  end
+  -- A tombstone stops the attempt that was given up, and no later one; "!" alone stops all.
+  if not tomb or known.asked == '!' or known.asked == '!' .. ARGV[11] then
+    local since = known.till - lease - retention - KEPT_OPEN
+    return reply('K', known.candidate .. ' ' .. (known.state == 'H' and format('%d', since) or '-'))
+  end
+end
+
+local candidates = tonumber(ARGV[12])
+local count, rules, slots, keys, settled, held, reached, ends = concerned(13 + candidates)
+if not count then
+  return reply('W')
+end
+
+local tokens, limits = tonumber(ARGV[9]), {}
+for i = 1, count do
+  local limit = ARGV[rules + 4 * i + 3]
+  limits[i] = limit == '-' and math.huge or tonumber(limit)
+end
+
+local function amount(i, bound)
+  local unit = ARGV[rules + 4 * i + 1]
+  return unit == 'n' and bound or unit == 't' and tokens or 1
+end
+
+local granted, first
+for index = 1, candidates do
+  local bound, refused = tonumber(ARGV[12 + index]), nil
+  for i = 1, count do
+    if settled[i] + held[i] + amount(i, bound) > limits[i] then
+      refused = i
+      break
+    end
+  end
+  if not refused then
+    granted = index
+    break
+  end
+  first = first or refused
+end
+
+local answer
+if not granted then
+  local moment = -1
+  for index = 1, candidates do
+    local admits, bound = 0, tonumber(ARGV[12 + index])
+    for i = 1, count do
+      local takes = amount(i, bound)
+      if settled[i] + held[i] + takes > limits[i] then
+        if takes > limits[i] then
+          admits = -1
+          break
+        end
+        admits = math.max(admits, ends[ARGV[rules + 4 * i + 2]])
+      end
+    end
+    if admits >= 0 and (moment < 0 or admits < moment) then
+      moment = admits
+    end
+  end
+  local by_holds = ARGV[rules + 4 * first + 2] ~= '4'
+  for i = 1, count do
+    by_holds = by_holds and settled[i] + amount(i, tonumber(ARGV[13])) <= limits[i]
+  end
+  answer = format('%d %d %d', first - 1, by_holds and 1 or 0, moment)
+  if ARGV[10] ~= '1' then
+    return reply('D', answer)
+  end
+  granted = 1 -- observed only: what would be refused is held and counted as all others
+end
+
+local bound = tonumber(ARGV[12 + granted])
+local entries, fresh = {}, count == 0
+for i = 1, count do
+  local period, unit = ARGV[rules + 4 * i + 2], ARGV[rules + 4 * i + 1]
+  local value = format('%d %d %s', settled[i], held[i] + amount(i, bound), reached[i] or '0')
+  if reached[i] and period ~= '4' then
+    call('SET', keys[i], value, 'KEEPTTL')
+  else
+    fresh = true
+    local stay = period == '4' and KEPT_OPEN or ends[period] - now + keep
+    call('SET', keys[i], value, 'PX', format('%d', stay / 1000))
+  end
+  entries[2 * i - 1], entries[2 * i] = slots[i], period == '4' and 'o' or unit
+end
+write_record(KEYS[3], lease + retention + KEPT_OPEN, 'H', ARGV[6], granted - 1, bound, tokens,
+  table.concat(entries, ' '))
+call('ZADD', KEYS[2], format('%d', now + lease), ARGV[5])
+if fresh then -- at least once in each window; it stays for longer than the longest
+  call('PEXPIRE', KEYS[2], format('%d', (lease + retention + KEPT_OPEN) / 1000))
+end
+changed()
+return reply(answer and 'O' or 'G', (granted - 1) .. (answer and ' ' .. answer or ''))

@@ -1,0 +1,261 @@
+"""One question to Redis, answered within the deadline or not at all: blocking, and asyncio.
+
+A question is asked twice at most: a lost reply is asked for again on a new connection, which call
+ids make harmless. The connections are the ledger's own, made as the given client makes its, with
+short time limits and without redis-py's retries (ten, by default, in version 8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+from costsim.errors import SettingError, StoreError
+
+_AWAY = ("OOM command", "READONLY", "MISCONF", "LOADING", "BUSY Redis", "MASTERDOWN", "CLUSTERDOWN")
+_MOST_AT_ONCE = 4  # connections of one event loop, whose work is most of the time there
+
+
+class Script(NamedTuple):
+    """A script with what all of them begin with."""
+
+    text: bytes
+    sha: bytes
+
+
+@cache
+def script(name: str) -> Script:
+    """A script by its file's name."""
+    folder = resources.files("costsim.limits.store") / "scripts"
+    text = "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in ("prelude", name))
+    data = text.encode()
+    return Script(data, hashlib.sha1(data, usedforsecurity=False).hexdigest().encode())
+
+
+class Words(NamedTuple):
+    """Arguments as the protocol has them, made once for many questions."""
+
+    number: int
+    data: bytes
+
+    @classmethod
+    def of(cls, parts: Iterable[bytes]) -> Words:
+        made = [b"$%d\r\n%b\r\n" % (len(part), part) for part in parts]
+        return cls(len(made), b"".join(made))
+
+
+class Ask(NamedTuple):
+    """A script with keys and arguments, or a plain command where there is no script."""
+
+    script: Script | None
+    rest: tuple[bytes, ...]
+    tail: tuple[Words, ...] = ()
+
+    @property
+    def command(self) -> bytes:
+        """As the protocol has it."""
+        if self.script is None:
+            return self._packed(self.rest)
+        return self._packed((b"EVALSHA", self.script.sha, *self.rest))
+
+    @property
+    def whole(self) -> bytes:
+        """With the script's text, for a server that does not have it yet."""
+        assert self.script is not None
+        return self._packed((b"EVAL", self.script.text, *self.rest))
+
+    def _packed(self, parts: tuple[bytes, ...]) -> bytes:
+        count = len(parts)
+        words = [b"$%d\r\n%b\r\n" % (len(part), part) for part in parts]
+        for more in self.tail:
+            count += more.number
+            words.append(more.data)
+        return b"*%d\r\n%b" % (count, b"".join(words))
+
+
+def _settings(client: Any, deadline: float, asynchronous: bool) -> tuple[Any, dict[str, Any]]:
+    """Class and settings of the ledger's own connections."""
+    from redis import ConnectionPool
+    from redis.asyncio import ConnectionPool as AsyncPool
+    from redis.asyncio.retry import Retry as AsyncRetry
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    pool = getattr(client, "connection_pool", None)
+    wanted: Any = AsyncPool if asynchronous else ConnectionPool
+    if not isinstance(pool, wanted) or hasattr(pool, "sentinel_manager"):
+        name = "redis.asyncio.Redis" if asynchronous else "redis.Redis"
+        raise SettingError(
+            f"redis_client must be a {name} of one server; got {type(client).__name__}"
+        )
+    ours = ("maint_", "orig_", "retry_on_error")  # what the pool adds, and retries
+    keys = {k: v for k, v in pool.connection_kwargs.items() if not k.startswith(ours)}
+    # What a new connection says of its library would be further round trips inside the deadline.
+    keys |= dict.fromkeys({"driver_info", "lib_name", "lib_version"} & set(keys))
+    keys |= {
+        "retry": AsyncRetry(NoBackoff(), 0) if asynchronous else Retry(NoBackoff(), 0),
+        "retry_on_timeout": False,
+        "health_check_interval": 0,
+        "socket_timeout": 0.45 * deadline,
+        "socket_connect_timeout": 0.45 * deadline,
+        "decode_responses": False,
+        "protocol": 2,
+    }
+    return pool.connection_class, keys
+
+
+def _failed(error: Exception) -> StoreError | None:
+    """The error of a server that cannot serve now; None for one that is nobody's state."""
+    from redis import exceptions
+
+    states = (
+        exceptions.ReadOnlyError,
+        exceptions.OutOfMemoryError,
+        exceptions.ClusterDownError,
+        exceptions.MasterDownError,
+    )
+    if isinstance(error, states) or any(word in str(error) for word in _AWAY):
+        return StoreError(f"Redis cannot serve: {error}")
+    return None
+
+
+class Wire:
+    """Blocking questions from any number of threads; each connection serves one at a time."""
+
+    def __init__(self, client: Any, deadline: float) -> None:
+        from redis import exceptions
+
+        self._class, self._keys = _settings(client, deadline, asynchronous=False)
+        self._deadline = deadline
+        self._idle: list[Any] = []
+        self._process = os.getpid()
+        self._lost = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
+        self._refused = exceptions.AuthenticationError
+        self._answered = exceptions.ResponseError
+        self._unknown = exceptions.NoScriptError
+
+    def send(self, ask: Ask) -> Any:
+        """The answer.
+
+        Raises
+        ------
+        StoreError
+            There was none in time, or the server cannot serve now.
+        """
+        begun = time.monotonic()
+        for attempt in range(2):
+            connection = self._connection(fresh=attempt > 0)
+            try:
+                answer = self._ask(connection, ask)
+            except self._refused:
+                raise
+            except self._lost as error:
+                connection.disconnect()
+                failure: Exception = error
+                if time.monotonic() - begun > 0.55 * self._deadline:
+                    break
+            except self._answered as error:
+                self._idle.append(connection)
+                away = _failed(error)
+                raise (away or error) from None
+            except BaseException:
+                connection.disconnect()  # its answer is still to come
+                raise
+            else:
+                self._idle.append(connection)
+                return answer
+        raise StoreError(f"Redis did not answer in {self._deadline:g} s: {failure}") from failure
+
+    def _ask(self, connection: Any, ask: Ask) -> Any:
+        connection.send_packed_command([ask.command], check_health=False)
+        try:
+            return connection.read_response()
+        except self._unknown:
+            connection.send_packed_command([ask.whole], check_health=False)
+            return connection.read_response()
+
+    def _connection(self, *, fresh: bool) -> Any:
+        if self._process != os.getpid():  # a fork must not share its parent's
+            self._idle, self._process = [], os.getpid()
+        if fresh:  # what broke one connection has likely broken all that lie idle
+            self._idle, stale = [], self._idle
+            for connection in stale:
+                connection.disconnect()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._class(**self._keys)
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().disconnect()
+
+
+class AsyncWire:
+    """The same for one event loop."""
+
+    def __init__(self, client: Any, deadline: float) -> None:
+        from redis import exceptions
+
+        self._class, self._keys = _settings(client, deadline, asynchronous=True)
+        self._deadline = deadline
+        self._idle: list[Any] = []
+        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._lost = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
+        self._refused = exceptions.AuthenticationError
+        self._answered = exceptions.ResponseError
+        self._unknown = exceptions.NoScriptError
+
+    async def send(self, ask: Ask) -> Any:
+        """The answer; errors as :meth:`Wire.send`."""
+        async with self._room:  # waiting for one's turn is no sign of an outage
+            try:
+                async with asyncio.timeout(self._deadline):
+                    return await self._send(ask)
+            except TimeoutError:
+                raise StoreError(f"Redis did not answer in {self._deadline:g} s") from None
+
+    async def _send(self, ask: Ask) -> Any:
+        for attempt in range(2):
+            if attempt:
+                await self.close()
+            connection = self._idle.pop() if self._idle else self._class(**self._keys)
+            try:
+                async with asyncio.timeout(0.5 * self._deadline):
+                    answer = await self._ask(connection, ask)
+            except self._refused:
+                raise
+            except self._lost as error:
+                await connection.disconnect(nowait=True)
+                failure: Exception = error
+            except self._answered as error:
+                self._idle.append(connection)
+                away = _failed(error)
+                raise (away or error) from None
+            except BaseException:
+                await connection.disconnect(nowait=True)
+                raise
+            else:
+                self._idle.append(connection)
+                return answer
+        raise StoreError(f"Redis did not answer in {self._deadline:g} s: {failure}") from failure
+
+    async def _ask(self, connection: Any, ask: Ask) -> Any:
+        if not connection.is_connected:
+            await connection.connect()
+        await connection.send_packed_command(ask.command, check_health=False)
+        try:
+            return await connection.read_response()
+        except self._unknown:
+            await connection.send_packed_command(ask.whole, check_health=False)
+            return await connection.read_response()
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().disconnect(nowait=True)

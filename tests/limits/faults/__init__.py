@@ -1,0 +1,1 @@
+"""Faults, measured: ``python -m tests.limits.faults`` prints the table."""
