@@ -18,6 +18,7 @@ from costsim.detect.alarms import Alarm, Alarms
 from costsim.detect.baselines import (
     Baseline,
     ExponentialSmoothing,
+    Guarded,
     HourOfWeek,
     IncludingWindow,
     NegativeBinomialGLM,
@@ -76,6 +77,7 @@ __all__ = [
     "FeedSilence",
     "Findings",
     "FixedThreshold",
+    "Guarded",
     "HourOfWeek",
     "Incident",
     "Incidents",

@@ -89,7 +89,7 @@ def all_but(detectors):
 def test_the_contract_covers_what_it_should():
     classes = {*NEEDED, *NO_SPIKES, "FixedThreshold", "LiteLLMRule", "WeekOverWeek"}
     charts = {"chart CUSUM", "chart CusumBank", "chart EWMA", "chart GLR", "chart Shewhart"}
-    plain = {"HourOfWeek", "SmoothedHourOfWeek", "TrailingMean", "IncludingWindow"}
+    plain = {"HourOfWeek", "SmoothedHourOfWeek", "TrailingMean", "IncludingWindow", "Guarded"}
     refitted = {"SeasonalTrend", "ExponentialSmoothing", "NegativeBinomialGLM"}
     baselines = {f"baseline {name}" for name in plain | refitted}
     assert {"naive_z_score", "seasonal_cusum"} | classes | charts | baselines <= set(DETECTORS)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
-from costsim.detect.baselines.base import Reading, at_least
+from costsim.detect.baselines.base import PatientState, Reading, at_least
 from costsim.detect.baselines.scatter import RobustScatter, Scatter, known_median
-from costsim.detect.hours import HOURS_IN_WEEK, FloatArray
+from costsim.detect.hours import HOURS_IN_WEEK, BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class HourOfWeek:
         return f"the median of the same hour of the last {self.weeks} weeks, on log dollars"
 
 
-class HourOfWeekState:
+class HourOfWeekState(PatientState):
     """An `HourOfWeek` at work."""
 
     def __init__(self, settings: HourOfWeek, n_series: int) -> None:
@@ -117,22 +118,32 @@ class HourOfWeekState:
         self._past = np.full((HOURS_IN_WEEK, n_series, settings.weeks), np.nan)
         self._seen = np.zeros((HOURS_IN_WEEK, n_series), dtype=np.int64)
         self._scatter = RobustScatter(settings.scatter, n_series)
+        self._places: deque[FloatArray] = deque()
         self._bins = 0
 
-    def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
-        """Judge the next bin of each series, then learn from it."""
+    def judge(self, dollars: FloatArray, hour_of_week: int) -> Reading:
+        """Judge the next bin of each series by what has been learnt so far."""
         settings = self._settings
         if self._bins % settings.refit_hours == 0:
             self._scatter.refit()
         self._bins += 1
-        level = np.log(np.maximum(dollars, 0.0) + settings.offset_usd)
         place = self._place(hour_of_week)
-        residual = level - place
-        z = residual / self._scatter.value
-        expected = np.maximum(np.exp(place) - settings.offset_usd, 0.0)
-        self._remember(level, place, hour_of_week)
-        self._scatter.add(residual)
-        return Reading(expected, z)
+        self._places.append(place)
+        z = (self._level(dollars) - place) / self._scatter.value
+        return Reading(np.maximum(np.exp(place) - settings.offset_usd, 0.0), z)
+
+    def learn(
+        self, dollars: FloatArray, hour_of_week: int, frozen: BoolArray | None = None
+    ) -> None:
+        """Learn from the oldest bin that was judged and has not been learnt from."""
+        level, place = self._level(dollars), self._places.popleft()
+        self._remember(
+            level if frozen is None else np.where(frozen, np.nan, level), place, hour_of_week
+        )
+        self._scatter.add(level - place, frozen)
+
+    def _level(self, dollars: FloatArray) -> FloatArray:
+        return np.asarray(np.log(np.maximum(dollars, 0.0) + self._settings.offset_usd))
 
     def _place(self, hour: int) -> FloatArray:
         count = np.minimum(self._seen[hour], self._settings.weeks)

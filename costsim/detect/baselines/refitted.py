@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from costsim.detect.baselines.base import Reading, at_least
+from costsim.detect.baselines.base import PatientState, Reading, at_least
 from costsim.detect.baselines.scatter import RobustScatter, Scatter
-from costsim.detect.hours import HOURS_IN_WEEK, FloatArray, IntArray
+from costsim.detect.hours import HOURS_IN_WEEK, BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class RefittedBaseline(ABC):
         return _RefittedState(self, n_series)
 
 
-class _RefittedState:
+class _RefittedState(PatientState):
     def __init__(self, settings: RefittedBaseline, n_series: int) -> None:
         self._settings = settings
         self._kept: deque[FloatArray] = deque(maxlen=settings.weeks * HOURS_IN_WEEK)
@@ -74,39 +74,50 @@ class _RefittedState:
         self._scatter = RobustScatter(settings.scatter, n_series)
         self._places = np.full((settings.refit_hours, n_series), np.nan)
         self._scales = np.full((settings.refit_hours, n_series), np.nan)
+        self._judged: deque[tuple[FloatArray, FloatArray]] = deque()
         self._bins = 0
 
-    def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
+    def judge(self, dollars: FloatArray, hour_of_week: int) -> Reading:
         settings = self._settings
         slot = self._bins % settings.refit_hours
         if slot == 0:
             self._scatter.refit()
             self._refit(hour_of_week)
         self._bins += 1
-        level, place = settings.level(dollars), self._places[slot]
-        residual = (level - place) / self._scales[slot]
+        place, scale = self._places[slot], self._scales[slot]
+        self._judged.append((place, scale))
+        z = (settings.level(dollars) - place) / scale / self._scatter.value
+        return Reading(settings.expected(place), z)
+
+    def learn(
+        self, dollars: FloatArray, hour_of_week: int, frozen: BoolArray | None = None
+    ) -> None:
+        level, (place, scale) = self._settings.level(dollars), self._judged.popleft()
         # fmin and fmax pass over the NaN bounds of bins without a baseline.
-        reach = settings.winsor * self._scatter.value * self._scales[slot]
+        reach = self._settings.winsor * self._scatter.value * scale
         self._kept.append(np.fmin(np.fmax(level, place - reach), place + reach))
         self._kept[-1][np.isnan(level)] = np.nan
         self._hours.append(hour_of_week)
-        self._scatter.add(residual)
-        return Reading(settings.expected(place), residual / self._scatter.value)
+        if frozen is not None:  # a model needs whole weeks: what was expected stands in
+            self._kept[-1][frozen] = place[frozen]
+        self._scatter.add((level - place) / scale, frozen)
 
     def _refit(self, hour_of_week: int) -> None:
         least = self._settings.min_weeks * HOURS_IN_WEEK
         if len(self._kept) < least:
             return
         history, hours = np.array(self._kept), np.array(self._hours)
-        ahead = (hour_of_week + np.arange(self._settings.refit_hours)) % HOURS_IN_WEEK
+        waiting, refit_hours = len(self._judged), self._settings.refit_hours
+        ahead = (hour_of_week + np.arange(-waiting, refit_hours)) % HOURS_IN_WEEK
+        # New arrays: bins that wait to be learnt from still hold rows of the old ones.
+        self._places, self._scales = np.full((2, refit_hours, history.shape[1]), np.nan)
         for i, series in enumerate(history.T):
             known = ~np.isnan(series)
             # A series begins with its first known bin: a new feature has no past to fill.
             first = int(known.argmax()) if known.any() else len(series)
-            self._places[:, i] = self._scales[:, i] = np.nan
             if len(series) - first >= least and 2 * known[first:].sum() >= len(series) - first:
-                forecast = self._settings.forecast(series[first:], hours[first:], ahead)
-                self._places[:, i], self._scales[:, i] = forecast
+                place, scale = self._settings.forecast(series[first:], hours[first:], ahead)
+                self._places[:, i], self._scales[:, i] = place[waiting:], scale[waiting:]
 
 
 def without_gaps(levels: FloatArray, hours: IntArray) -> FloatArray:

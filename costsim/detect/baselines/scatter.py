@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from costsim.detect.baselines.base import at_least
-from costsim.detect.hours import FloatArray
+from costsim.detect.hours import BoolArray, FloatArray
 
 # The median of |x| of normal data is sigma / 1.4826.
 _NORMAL = 1.4826
@@ -62,17 +62,19 @@ class RobustScatter:
 
     def __init__(self, settings: Scatter, n_series: int) -> None:
         self._settings = settings
-        self._guarded: deque[FloatArray] = deque()
+        self._guarded: deque[tuple[FloatArray, BoolArray | None]] = deque()
         self._residuals = np.full((n_series, settings.hours), np.nan)
         self._stored = 0
         self._every = np.arange(n_series)
         self.value = np.full(n_series, np.nan)
 
-    def add(self, residual: FloatArray) -> None:
-        """Take in the residuals of the newest bin."""
-        self._guarded.append(residual)
+    def add(self, residual: FloatArray, frozen: BoolArray | None = None) -> None:
+        """Take in the residuals of the newest bin; frozen series keep those they have."""
+        self._guarded.append((residual, frozen))
         if len(self._guarded) > self._settings.guard_hours:
-            self._residuals[:, self._stored % self._settings.hours] = self._guarded.popleft()
+            newest, kept = self._guarded.popleft()
+            place = self._residuals[:, self._stored % self._settings.hours]
+            place[:] = newest if kept is None else np.where(kept, place, newest)
             self._stored += 1
 
     def refit(self) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costsim.detect.baselines.base import Reading, at_least
+from costsim.detect.baselines.base import PatientState, Reading, at_least
 from costsim.detect.baselines.moments import RollingMoments
-from costsim.detect.hours import FloatArray
+from costsim.detect.hours import BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -73,19 +73,22 @@ class TrailingMean:
         return f"the mean of the {self.window_hours} hours before{guard}"
 
 
-class _TrailingState:
+class _TrailingState(PatientState):
     def __init__(self, settings: TrailingMean, n_series: int) -> None:
         self._settings = settings
         self._moments = RollingMoments(settings.window_hours, n_series)
-        self._held: deque[FloatArray] = deque()
+        self._held: deque[tuple[FloatArray, BoolArray | None]] = deque()
 
-    def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
+    def judge(self, dollars: FloatArray, hour_of_week: int) -> Reading:
         settings = self._settings
         count, mean, scatter = self._moments.read()
         expected = np.where(count >= settings.min_hours, mean, np.nan)
         floor = np.maximum(settings.min_scale_share * np.abs(mean), settings.min_scale_usd)
-        z = (dollars - expected) / np.fmax(scatter, floor)
-        self._held.append(dollars)
-        if len(self._held) > settings.guard_hours:
-            self._moments.push(self._held.popleft())
-        return Reading(expected, z)
+        return Reading(expected, (dollars - expected) / np.fmax(scatter, floor))
+
+    def learn(
+        self, dollars: FloatArray, hour_of_week: int, frozen: BoolArray | None = None
+    ) -> None:
+        self._held.append((dollars, frozen))
+        if len(self._held) > self._settings.guard_hours:
+            self._moments.push(*self._held.popleft())
