@@ -19,9 +19,9 @@ from costsim.detect import (
     Baseline,
     Detector,
     SeriesDetector,
-    Shewhart,
     any_statistic,
 )
+from costsim.detect.baselines import Reading
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
 from costsim.study.false_alarms import HOURS_A_MONTH, FalseAlarms, Paths
@@ -45,7 +45,7 @@ class Quiet:
 
     spend: HourlySpend
     training_hours: int
-    _scores: dict[tuple[Baseline, str], Floats] = field(
+    _readings: dict[tuple[Baseline, str], list[tuple[Floats, Reading]]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -71,12 +71,11 @@ class Quiet:
                 for start, end in spans
             ]
         key = (detector.baseline, detector.channel)
-        if key not in self._scores:  # several charts share one baseline
-            plain, layers = Detector(detector.baseline, Shewhart()), _layers(values)
-            self._scores[key] = np.stack([plain.statistic(layer, week) for layer in layers])
-        scores = self._scores[key]
+        if key not in self._readings:  # several charts share one baseline
+            layers = [np.ascontiguousarray(layer.T) for layer in _layers(values)]
+            self._readings[key] = [(layer, detector.read(layer, week)) for layer in layers]
         return [
-            np.fmax.reduce([detector.chart.path(one[:, a:b].T.copy()).T for one in scores])
+            np.fmax.reduce([detector.charted(*one, a, b)[a:].T for one in self._readings[key]])
             for a, b in spans
         ]
 

@@ -57,6 +57,8 @@ def exported():
         detect.TrailingMean(window_hours=24, min_hours=4, guard_hours=3), EWMA(lam=0.3, c=2.0)
     )
     found["newest in window"] = Detector(IncludingWindow(48, 6), CUSUM(k=0.2, h=2.0, clip=4.0))
+    gate = {"gate_ratio": 1.2, "gate_usd": 5.0, "gate_hours": 3}
+    found["gated"] = Detector(QUICK, CUSUM(k=0.5), name="gated", **gate)
     return found | joints()
 
 
