@@ -17,10 +17,11 @@ from costsim.errors import UnknownNameError
 if TYPE_CHECKING:
     import pandas as pd
 
-Channel = Literal["total", "top_user", "top_feature", "feature", "unit_cost"]
+Channel = Literal["total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"]
 CHANNELS: tuple[str, ...] = get_args(Channel)
-"""All dollars; those of the hour's dearest user or feature; each feature's own; each feature's USD
-per 1,000 calls. The last two are a series a feature, and alarm when any of them does."""
+"""All dollars; those of the hour's dearest user or feature, or of the dearest user first seen less
+than 7 days ago; each feature's own; each feature's USD per 1,000 calls; each user tier's own. The
+last three are a series a feature or tier, and alarm when any of them does."""
 
 
 def checked_channel(channel: str) -> None:
@@ -50,8 +51,9 @@ class SeriesDetector(Protocol):
 
     @property
     def channel(self) -> str:
-        """The series it reads: `total`, `top_user` or `top_feature` (dearest one in the hour),
-        or, a series a feature, `feature` (its dollars) or `unit_cost` (USD per 1,000 calls)."""
+        """The series it reads: `total`; `top_user`, `top_feature` or `new_user` (dearest one in
+        the hour); or, a series a feature, `feature` (its dollars) or `unit_cost` (USD per 1,000
+        calls); or, a series a tier, `tier`."""
         ...
 
     @property

@@ -38,7 +38,7 @@ NEEDED = {
 # Those that know nothing do not know what an ordinary hour is either.
 DUMMIES = {"RandomAlarm", "AlwaysAlarm", "NeverAlarm"}
 # What one dear hour is not the matter of.
-NO_SPIKES = {*DUMMIES, "SustainedGrowth", "FeedSilence"}
+NO_SPIKES = {*DUMMIES, "SustainedGrowth", "FeedSilence", "NewFeature"}
 ZONE = "Europe/Berlin"
 
 
@@ -89,7 +89,7 @@ def all_but(detectors):
 
 
 def test_the_contract_covers_what_it_should():
-    classes = {*NEEDED, *NO_SPIKES, "FixedThreshold", "LiteLLMRule", "WeekOverWeek"}
+    classes = {*NEEDED, *NO_SPIKES, "FixedThreshold", "LiteLLMRule", "NewUser", "WeekOverWeek"}
     charts = {"chart CUSUM", "chart CusumBank", "chart EWMA", "chart GLR", "chart Shewhart"}
     plain = {"HourOfWeek", "SmoothedHourOfWeek", "TrailingMean", "IncludingWindow", "Guarded"}
     refitted = {"SeasonalTrend", "ExponentialSmoothing", "NegativeBinomialGLM"}

@@ -25,7 +25,7 @@ class WeekOverWeek(SteppedDetector):
         the week before counts as, so that a first dollar is not infinitely many times nothing.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "feature", "unit_cost"}
+    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
         Which series it reads.
 
     Raises
