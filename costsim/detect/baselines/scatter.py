@@ -12,6 +12,8 @@ from costsim.detect.hours import BoolArray, FloatArray
 
 # The median of |x| of normal data is sigma / 1.4826.
 _NORMAL = 1.4826
+# Series that are sorted together: few enough to stay in the cache.
+_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,14 @@ class RobustScatter:
         filled = self._residuals[:, : min(self._stored, settings.hours)]
         if filled.shape[1] < settings.min_hours:
             return
-        distance = np.abs(filled)
-        count = np.count_nonzero(~np.isnan(distance), axis=1)
-        scatter = np.maximum(_NORMAL * known_median(distance, count, self._every), settings.floor)
-        self.value = np.where(count >= settings.min_hours, scatter, np.nan)
+        for first in range(0, len(filled), _BLOCK):
+            distance = np.abs(filled[first : first + _BLOCK])
+            count = np.count_nonzero(~np.isnan(distance), axis=1)
+            median = known_median(distance, count, self._every[: len(distance)])
+            scatter = np.maximum(_NORMAL * median, settings.floor)
+            self.value[first : first + _BLOCK] = np.where(
+                count >= settings.min_hours, scatter, np.nan
+            )
 
 
 def known_median(values: FloatArray, count: np.ndarray, every: np.ndarray) -> FloatArray:
