@@ -13,6 +13,7 @@ from costsim.detect import (
     Detector,
     FeedSilence,
     HourOfWeek,
+    NewFeature,
     SeriesDetector,
     Shewhart,
     UserShare,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 NOTCHES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Times the wanted rate, at which the operating curve is drawn."""
 SHORT_DAYS: Final = 28
+NEW_FEATURE_SHARE: Final = 0.02
+"""Share of a day's budget that a new feature may cost in an hour."""
 JUDGED: Final = (
     "caught_within_2h",
     "caught_within_4h",
@@ -140,8 +143,9 @@ def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector
     Parameters
     ----------
     daily_budget_usd : float, optional
-        With it a user's hour is held against a share of it; without, against the dearest
-        user's of that hour of the week.
+        With it a user's hour and a new feature's are held against a share of it; without, a
+        user's against the dearest user's of that hour of the week, and a new feature's, which
+        has no history to be held against, not at all.
 
     Examples
     --------
@@ -153,6 +157,7 @@ def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector
         if daily_budget_usd is not None
         else Detector(HourOfWeek(), Shewhart(), name="dearest user", channel="top_user")
     )
+    new = () if daily_budget_usd is None else (NewFeature(NEW_FEATURE_SHARE * daily_budget_usd),)
     return (
         seasonal_cusum(),
         seasonal_z_score(),
@@ -162,6 +167,7 @@ def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector
         Detector(HourOfWeek(), CUSUM(k=1.0), name="unit cost CUSUM", channel="unit_cost"),
         Detector(HourOfWeek(), Shewhart(), name="top feature z-score", channel="top_feature"),
         user,
+        *new,
         FeedSilence(HourOfWeek()),
     )
 
