@@ -8,6 +8,7 @@
     ├── DataError (ValueError)         rows or files that cannot be read as what they claim to be
     │   └── ImportRejected             --strict, and at least one row was refused
     ├── DatasetError (OSError)         a folder is no committed dataset, or is in the way
+    ├── AlertError (OSError)           an alert was not delivered
     ├── LedgerError (ValueError)       a call id that is not known, or was used for another call
     ├── PriceError (LookupError)       a model has no price where one is required
     └── ReportError (RuntimeError)     a notebook failed; nothing was published
@@ -58,6 +59,10 @@ class ImportRejected(DataError):
 
 class DatasetError(CostsimError, OSError):
     """A folder is no committed dataset, or something else is in the way."""
+
+
+class AlertError(CostsimError, OSError):
+    """An alert was not delivered; it counts as not told."""
 
 
 class LedgerError(CostsimError, ValueError):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from costsim.cli.compare import compare
 from costsim.cli.demo import demo
 from costsim.cli.detect import detect
 from costsim.cli.estimate import estimate
@@ -21,6 +22,7 @@ from costsim.cli.simulate import simulate
 from costsim.cli.spend import spend
 from costsim.cli.sweep import sweep
 from costsim.cli.tune import tune
+from costsim.cli.watch import watch
 from costsim.errors import CostsimError
 from costsim.paths import package_version
 
@@ -82,6 +84,8 @@ app.command()(fit)
 app.command()(spend)
 app.command()(detect)
 app.command()(tune)
+app.command()(compare)
+app.command()(watch)
 app.add_typer(report_app, name="report")
 app.command()(prices)
 app.command()(doctor)

@@ -36,6 +36,14 @@ def detect(
     value: Annotated[
         str | None, typer.Option(help="Of a CSV: its column of dollars.", show_default=False)
     ] = None,
+    bin_minutes: Annotated[
+        int | None,
+        typer.Option(
+            help="Width of a bin: 5, 15, 30 or 60. By default the suite's, else of a CSV its own, "
+            "else 60.",
+            show_default=False,
+        ),
+    ] = None,
     time_zone: Annotated[str, typer.Option(help="Of a CSV: zone of its users' clocks.")] = "UTC",
     top: Annotated[int, typer.Option(min=1, help="Rows shown.")] = 20,
     show_users: Annotated[
@@ -43,7 +51,7 @@ def detect(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all alarms as JSON.")] = False,
 ) -> None:
-    """Alarms on some records or on any hourly series, and what drove the incidents."""
+    """Alarms on some records or on any series of dollars, and what drove the incidents."""
     from costsim.cli.output import day
     from costsim.detect import load_suite
     from costsim.errors import SettingError
@@ -51,13 +59,19 @@ def detect(
     if budget is not None and not budget > 0:
         raise SettingError(f"--budget must be above 0; got {budget:g}")
     chosen = None if suite is None else load_suite(suite)
+    if chosen is not None and bin_minutes not in (None, chosen.bin_minutes):
+        raise SettingError(
+            f"--bin-minutes must be {chosen.bin_minutes}, which the suite's thresholds are for; "
+            f"got {bin_minutes}"
+        )
+    minutes = bin_minutes if chosen is None else chosen.bin_minutes
     start = day(since, "--from")
     if source.suffix.lower() == ".csv":
-        _series(source, chosen, start, budget, (time, value, time_zone), top, as_json)
+        _series(source, chosen, start, budget, (time, value, time_zone), minutes, top, as_json)
     elif (time, value) != (None, None):
         raise SettingError(f"--time and --value are of a CSV file; got the folder {source}")
     else:
-        _records(source, chosen, start, budget, top, show_users, as_json)
+        _records(source, chosen, start, budget, minutes or 60, top, show_users, as_json)
 
 
 def _records(
@@ -65,6 +79,7 @@ def _records(
     suite: Suite | None,
     start: object,
     budget: float | None,
+    bin_minutes: int,
     top: int,
     show_users: bool,
     as_json: bool,
@@ -83,7 +98,7 @@ def _records(
         if suite is None
         else suite.detectors
     )
-    found = scan(records, watching, start=begin)
+    found = scan(records, watching, start=begin, bin_minutes=bin_minutes)
     # at thresholds as they come, alarms are too many to be incidents
     incidents = None if suite is None else group_incidents(records, found)
     table = None if incidents is None else incidents.to_frame()
@@ -110,6 +125,7 @@ def _series(
     start: object,
     budget: float | None,
     columns: tuple[str | None, str | None, str],
+    bin_minutes: int | None,
     top: int,
     as_json: bool,
 ) -> None:
@@ -117,7 +133,7 @@ def _series(
     from costsim.detect import read_series, scan_series, standard_detectors
 
     time, value, time_zone = columns
-    series = read_series(file, time=time, value=value, time_zone=time_zone)
+    series = read_series(file, time=time, value=value, time_zone=time_zone, bin_minutes=bin_minutes)
     watching = standard_detectors(budget) if suite is None else suite.detectors
     begin = None if start is None else _midnight(start, time_zone)
     found = scan_series(series, watching, start=begin, time_zone=time_zone)

@@ -24,6 +24,10 @@ def tune(
         int, typer.Option(help="Runs of ordinary life, 16 weeks each, to set thresholds on.")
     ] = 100,
     replicates: Annotated[int, typer.Option(help="Runs of the scenario's incident.")] = 200,
+    bin_minutes: Annotated[
+        int,
+        typer.Option(help="Width of the bins that detectors read: 5, 15, 30 or 60."),
+    ] = 60,
     seed: Annotated[int, typer.Option(help="Of the study.")] = 0,
     level: Annotated[
         str, typer.Option(help="For records: product or api, what to assume where they are mute.")
@@ -32,6 +36,12 @@ def tune(
         bool,
         typer.Option("--any-budget", help="No rule in dollars of this budget."),
     ] = False,
+    naming_runs: Annotated[
+        int,
+        typer.Option(
+            help="For the library: runs of call records in which it is looked at what is named."
+        ),
+    ] = 0,
     save: Annotated[
         Path | None, typer.Option(help="Write the suite to this file.", show_default=False)
     ] = None,
@@ -44,12 +54,13 @@ def tune(
     the incident is judged on a third set.
     """
     from costsim import load_scenario, read_records
-    from costsim.cli.output import next_step, print_json, print_wrapped, rows
+    from costsim.cli.output import next_step, print_json, print_wrapped, progress, rows
+    from costsim.detect import suite_members
     from costsim.errors import SettingError
     from costsim.show.tables import table_text
     from costsim.study import tune as run
     from costsim.study import tune_library, tune_records
-    from costsim.study.tuning import suite_members
+    from costsim.study.library import incident_scenarios
 
     if save is not None and save.exists() and not overwrite:
         raise SettingError(f"{save} is there already; --overwrite replaces it")
@@ -60,12 +71,19 @@ def tune(
         "replicates": replicates,
         "seed": seed,
         "name": name,
+        "bin_minutes": bin_minutes,
         "detectors": suite_members() if any_budget else None,
     }
     if source == "library":
         if save is not None:
             raise SettingError("--save is of one suite; give a scenario or a folder, not library")
-        table = tune_library(**options)
+        with progress(len(incident_scenarios()), "tuning") as bar:
+
+            def say(name: str) -> None:
+                bar.set_description(f"tuning for {name}")
+                bar.update(1)
+
+            table = tune_library(naming_runs=naming_runs, say=say, **options)
         if as_json:
             print_json(rows(table))
             return
@@ -85,6 +103,7 @@ def tune(
         print_json(
             {
                 "suite": found.suite.name,
+                "bin_minutes": found.suite.bin_minutes,
                 "file": None if save is None else str(save),
                 "curve": rows(found.curve),
                 "detectors": rows(found.members),
@@ -97,7 +116,7 @@ def tune(
     print(table_text(found.members))
     shown = ["wanted", "measured", "low", "high"]
     if found.scenario.incidents:
-        shown += ["caught_within_2h", "caught_within_4h", "missed", "early"]
+        shown += ["delay_median_h", "caught_within_2h", "caught_within_4h", "missed", "early"]
         shown += ["burned_median_usd", "burned_p90_usd"]
     print(table_text(found.curve[shown]))
     print_wrapped(found.words())

@@ -36,6 +36,7 @@ from costsim.detect.dummies import AlwaysAlarm, NeverAlarm, RandomAlarm
 from costsim.detect.excess_dollars import ExcessDollars
 from costsim.detect.hours import hour_of_week
 from costsim.detect.incidents import Incident, Incidents, group_incidents
+from costsim.detect.members import compared_detectors, suite_members
 from costsim.detect.monitor import Stream
 from costsim.detect.naive import NaiveZScore, blind_after, largest_z
 from costsim.detect.presets import (
@@ -104,6 +105,7 @@ __all__ = [
     "WeekOverWeek",
     "any_statistic",
     "blind_after",
+    "compared_detectors",
     "first_crossings",
     "group_incidents",
     "hour_of_week",
@@ -120,6 +122,7 @@ __all__ = [
     "seasonal_ewma",
     "seasonal_z_score",
     "standard_detectors",
+    "suite_members",
     "suite_names",
     "z_score",
 ]

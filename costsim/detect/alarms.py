@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +65,16 @@ class Alarm:
             else ""
         )
         return (
-            f"${self.value_usd:,.2f} in the hour from {self.time:%Y-%m-%d %H:%M} UTC{against} "
+            f"${self.value_usd:,.2f} in the {bin_words(self.known_at - self.time)} from "
+            f"{self.time:%Y-%m-%d %H:%M} UTC{against} "
             f"({self.statistic:.2f} > {self.threshold:g})"
         )
+
+
+def bin_words(width: timedelta) -> str:
+    """Name of a bin: hour, or so many minutes."""
+    minutes = width // timedelta(minutes=1)
+    return "hour" if minutes == 60 else f"{minutes} minutes"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,17 +88,20 @@ class Alarms:
         as in `Alarm`, for the bin that opened the episode; `start` and `end` of the episode
         (first bin's start, last alarming bin's end) and `peak_usd`, its dearest bin.
     spend : pandas.DataFrame
-        What was watched: `time` and `usd`, an hour a row.
+        What was watched: `time` and `usd`, a bin a row.
     detector : str
         Name of the detector.
     time_zone : str
         Zone that the hours of the week were taken in.
+    bin_minutes : int
+        Width of a bin.
     """
 
     frame: pd.DataFrame
     spend: pd.DataFrame
     detector: str
     time_zone: str = "UTC"
+    bin_minutes: int = 60
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -111,13 +122,13 @@ class Alarms:
         return self.frame.copy()
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the hourly spend with the alarms on it."""
+        """Draw the spend bin by bin with the alarms on it."""
         from costsim.show import figures
 
         return figures.hourly_spend(self.spend, alarms=self.frame, time_zone=self.time_zone, ax=ax)
 
     def _summary(self) -> str:
-        hours = len(self.spend)
+        hours = len(self.spend) * self.bin_minutes // 60
         first = self.first
         if first is None:
             return f"no alarm by {self.detector} in {hours:,} hours"

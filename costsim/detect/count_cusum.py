@@ -9,6 +9,7 @@ import numpy as np
 
 from costsim.detect.baselines import Baseline, BaselineState
 from costsim.detect.baselines.base import checked_counts
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.charts.base import positive
 from costsim.detect.hours import FloatArray
 from costsim.detect.series_detector import checked_channel
@@ -27,15 +28,15 @@ class CountCusum(SteppedDetector):
     ratio : float
         Factor of the mean that it is best for, above 1 and finite.
     dispersion : float
-        Negative-binomial dispersion a: an hour of mean m has variance m + a m^2. At least 0 and
+        Negative-binomial dispersion a: a bin of mean m has variance m + a m^2. At least 0 and
         finite; 0 is Poisson.
     h : float
         Threshold in nats, above 0.
     least_calls : float
-        Floor of the mean, above 0: what a count is held against where none is expected.
+        Floor of an hour's mean, above 0: what a count is held against where none is expected.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Which series it reads. Counts come in through the values: give it a series of calls.
 
     Raises
@@ -50,7 +51,7 @@ class CountCusum(SteppedDetector):
 
         L = x log(ratio (r + m) / (r + ratio m)) - r log((r + ratio m) / (r + m)).
 
-    It assumes counts that are independent from hour to hour, whose mean is what the baseline
+    It assumes counts that are independent from bin to bin, whose mean is what the baseline
     expects and whose dispersion is known and the same all day. What fails: calls hang together
     (sessions, retries, users' days), so false alarms come more often than theory says and h must
     be calibrated; with `dispersion` = 0 on real calls, many times as often. A baseline that
@@ -113,20 +114,23 @@ class CountCusum(SteppedDetector):
         spread = np.log((r + self.ratio * mean) / (r + mean))
         return np.asarray(calls * (log(self.ratio) - spread) - r * spread)
 
-    def begin(self, n_series: int) -> _CountCusumState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _CountCusumState:
         """Start with no history."""
-        return _CountCusumState(self, self.baseline.begin(n_series), n_series)
+        return _CountCusumState(self, self.baseline.begin(n_series, width), n_series, width)
 
 
 class _CountCusumState:
-    def __init__(self, detector: CountCusum, baseline: BaselineState, n_series: int) -> None:
+    def __init__(
+        self, detector: CountCusum, baseline: BaselineState, n_series: int, width: BinWidth
+    ) -> None:
         self._detector = detector
+        self._least = detector.least_calls / width.rate
         self._baseline = baseline
         self._sum = np.zeros(n_series)
 
     def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
         expected = self._baseline.step(values, hour_of_week).expected_usd
-        mean = np.maximum(expected, self._detector.least_calls)
+        mean = np.maximum(expected, self._least)
         nats = self._detector.increments(np.maximum(values, 0.0), mean)
         unknown = np.isnan(nats)
         if monitored:

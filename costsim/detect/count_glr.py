@@ -8,6 +8,7 @@ import numpy as np
 
 from costsim.detect.baselines import Baseline, BaselineState
 from costsim.detect.baselines.base import at_least, checked_counts
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.charts.base import positive
 from costsim.detect.hours import FloatArray
 from costsim.detect.series_detector import checked_channel
@@ -25,15 +26,15 @@ class CountGLR(SteppedDetector):
     window : int
         Known monitored bins back to which a rise may have begun, at least 1; each costs time.
     dispersion : float
-        Dispersion a: an hour of mean m has variance m + a m^2. At least 0 and finite; 0 is
+        Dispersion a: a bin of mean m has variance m + a m^2. At least 0 and finite; 0 is
         Poisson.
     limit : float
         Threshold in nats, above 0.
     least_calls : float
-        Floor of the mean, above 0: what a count is held against where none is expected.
+        Floor of an hour's mean, above 0: what a count is held against where none is expected.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Which series it reads. Counts come in through the values: give it a series of calls.
 
     Raises
@@ -98,24 +99,27 @@ class CountGLR(SteppedDetector):
         """Say in one line of words what it does."""
         return (
             f"{self.name} on {self.channel}: expects {self.baseline.describe()}; alarms when a "
-            f"rise in the last {self.window} hours is exp({self.limit:g}) times likelier than none"
+            f"rise in the last {self.window} bins is exp({self.limit:g}) times likelier than none"
         )
 
-    def begin(self, n_series: int) -> _CountGLRState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _CountGLRState:
         """Start with no history."""
-        return _CountGLRState(self, self.baseline.begin(n_series), n_series)
+        return _CountGLRState(self, self.baseline.begin(n_series, width), n_series, width)
 
 
 class _CountGLRState:
-    def __init__(self, detector: CountGLR, baseline: BaselineState, n_series: int) -> None:
+    def __init__(
+        self, detector: CountGLR, baseline: BaselineState, n_series: int, width: BinWidth
+    ) -> None:
         self._detector = detector
+        self._least = detector.least_calls / width.rate
         self._baseline = baseline
         self._n_series = n_series
         self.restart()
 
     def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
         expected = self._baseline.step(values, hour_of_week).expected_usd
-        mean = np.maximum(expected, self._detector.least_calls)
+        mean = np.maximum(expected, self._least)
         weight = 1.0 / (1.0 + self._detector.dispersion * mean)
         unknown = np.isnan(values) | np.isnan(mean)
         if not monitored:

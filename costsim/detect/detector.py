@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from costsim.detect.baselines import Baseline, BaselineState
 from costsim.detect.baselines.base import Reading, at_least, checked_baseline
+from costsim.detect.bin_width import BinWidth
 from costsim.detect.charts import Chart, ChartState
 from costsim.detect.hours import BoolArray, FloatArray, checked_hours, checked_start, time_rows
 from costsim.detect.series_detector import SeriesDetectorBase, checked_channel
@@ -19,7 +20,7 @@ from costsim.errors import SettingError
 
 @dataclass(frozen=True)
 class Detector(SeriesDetectorBase):
-    """Watches one hourly series: each bin against its baseline, all of them on a chart.
+    """Watches one series: each bin against its baseline, all of them on a chart.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ class Detector(SeriesDetectorBase):
         When it is too much, such as `CUSUM(k=1.0, h=5.0)` or `Shewhart(3.0)`.
     name : str
         How tables and alarms call it; by default the names of the two.
-    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Which series it reads: all dollars, those of the hour's dearest user, or feature.
     gate_ratio : float
         There is no alarm unless the last `gate_hours` cost at least so many times what was
@@ -38,8 +39,8 @@ class Detector(SeriesDetectorBase):
         Nor unless they cost at least so many dollars more than was expected, in the units of the
         channel; at least 0, and 0 is no gate.
     gate_hours : int
-        Newest bins that the gate adds up, at least 1. Of bins of which nothing is known or
-        expected there is nothing to add.
+        Newest hours that the gate adds up, at least 1; of shorter bins, all that lie in them. Of
+        bins of which nothing is known or expected there is nothing to add.
 
     Raises
     ------
@@ -55,7 +56,8 @@ class Detector(SeriesDetectorBase):
     as any, and thresholds are calibrated with the gate in place.
 
     Nominal thresholds hold for independent normal bins. Spend is autocorrelated and skewed, and
-    false alarms come several times as often: calibrate on ordinary weeks before comparing.
+    false alarms come several times as often: calibrate on ordinary weeks before comparing. The
+    baseline's hours are hours whatever the bin; the chart counts bins.
 
     Examples
     --------
@@ -118,7 +120,9 @@ class Detector(SeriesDetectorBase):
         """Whether a gate can hold an alarm back."""
         return self.gate_ratio > 0.0 or self.gate_usd > 0.0
 
-    def statistic(self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0) -> FloatArray:
+    def statistic(
+        self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0, bin_minutes: int = 60
+    ) -> FloatArray:
         """Threshold-free statistic of each bin; see `SeriesDetector`.
 
         Examples
@@ -131,10 +135,12 @@ class Detector(SeriesDetectorBase):
         """
         rows = time_rows(values)
         begin = checked_start(start, len(rows))
-        result = self.charted(rows, self.read(rows, hour_of_week), begin)
+        result = self.charted(
+            rows, self.read(rows, hour_of_week, bin_minutes), begin, bin_minutes=bin_minutes
+        )
         return result.T if np.ndim(values) == 2 else result[:, 0]
 
-    def read(self, rows: FloatArray, hour_of_week: ArrayLike) -> Reading:
+    def read(self, rows: FloatArray, hour_of_week: ArrayLike, bin_minutes: int = 60) -> Reading:
         """Readings of the baseline, which several charts may share.
 
         Parameters
@@ -142,21 +148,29 @@ class Detector(SeriesDetectorBase):
         rows : ndarray, shape (T, n_series)
             Dollars; NaN is a gap.
         hour_of_week : array-like of int, shape (T,)
+        bin_minutes : {5, 15, 30, 60}
+            Width of a bin.
 
         Returns
         -------
         Reading
             Of arrays of shape (T, n_series).
         """
+        rows = np.ascontiguousarray(rows)
         hours = checked_hours(hour_of_week, len(rows)).tolist()
-        state = self.baseline.begin(rows.shape[1])
+        state = self.baseline.begin(rows.shape[1], self.width(bin_minutes))
         found = Reading(np.empty_like(rows), np.empty_like(rows))
         for at, (row, hour) in enumerate(zip(rows, hours, strict=True)):
             found.expected_usd[at], found.z[at] = state.step(row, hour)
         return found
 
     def charted(
-        self, rows: FloatArray, reading: Reading, start: int, end: int | None = None
+        self,
+        rows: FloatArray,
+        reading: Reading,
+        start: int,
+        end: int | None = None,
+        bin_minutes: int = 60,
     ) -> FloatArray:
         """Statistic of bins whose readings are known, NaN before `start`.
 
@@ -167,44 +181,50 @@ class Detector(SeriesDetectorBase):
             As :meth:`read` gives it for these rows.
         start, end : int
             Bins from the first monitored one to before the last; to the end by default.
+        bin_minutes : {5, 15, 30, 60}
+            Width of a bin.
 
         Returns
         -------
         ndarray, shape (end, n_series)
         """
-        result = np.full_like(rows[:end], np.nan)
+        result = np.full_like(reading.z[:end], np.nan)
         result[start:] = self.chart.path(reading.z[start:end])
         if self.gated:
-            held = ~self._open(rows[:end], reading.expected_usd[:end])
+            width = self.width(bin_minutes)
+            held = ~self._open(rows[:end], reading.expected_usd[:end], width)
             np.minimum(result, 0.0, out=result, where=held)
         return result
 
-    def _open(self, rows: FloatArray, expected: FloatArray) -> BoolArray:
+    def _open(self, rows: FloatArray, expected: FloatArray, width: BinWidth) -> BoolArray:
         """Whether the gate is open in each bin."""
         known = ~np.isnan(rows) & ~np.isnan(expected)
         sums = np.zeros((2, *rows.shape))
         for total, part in zip(sums, (rows, expected), strict=True):
             plain = np.where(known, part, 0.0)
             # Oldest first, so that the rounding is that of one series bin by bin.
-            for ago in range(min(self.gate_hours, len(rows)) - 1, -1, -1):
+            for ago in range(min(self.gate_hours * width.per_hour, len(rows)) - 1, -1, -1):
                 total[ago:] += plain[: len(plain) - ago]
-        return self._passes(*sums)
+        return self._passes(sums, width)
 
-    def _passes(self, usd: FloatArray, expected: FloatArray) -> BoolArray:
-        enough = usd >= self.gate_ratio * expected
+    def _passes(self, sums: FloatArray, width: BinWidth) -> BoolArray:
+        usd, expected = sums * width.hour_share
+        enough: BoolArray = usd >= self.gate_ratio * expected
         return enough & (usd - expected >= self.gate_usd) if self.gate_usd else enough
 
-    def run(self) -> _DetectorRun:
+    def run(self, bin_minutes: int = 60) -> _DetectorRun:
         """Start on one series."""
-        return _DetectorRun(self)
+        return _DetectorRun(self, self.width(bin_minutes))
 
 
 class _DetectorRun:
-    def __init__(self, detector: Detector) -> None:
-        self._baseline: BaselineState = detector.baseline.begin(1)
+    def __init__(self, detector: Detector, width: BinWidth) -> None:
+        self._baseline: BaselineState = detector.baseline.begin(1, width)
         self._chart: ChartState = detector.chart.begin()
         self._detector = detector
-        self._newest: deque[tuple[float, float]] = deque(maxlen=detector.gate_hours)
+        self._width = width
+        bins = detector.gate_hours * width.per_hour
+        self._newest: deque[tuple[float, float]] = deque(maxlen=bins)
 
     def step(self, dollars: float, hour_of_week: int, monitored: bool) -> tuple[float, float]:
         reading = self._baseline.step(np.array([dollars]), hour_of_week)
@@ -219,7 +239,7 @@ class _DetectorRun:
         sums = np.zeros(2)
         for pair in self._newest:  # one by one: `sum` rounds otherwise than the batch
             sums += pair
-        return bool(self._detector._passes(*sums))
+        return bool(self._detector._passes(sums, self._width))
 
     def restart(self) -> None:
         self._chart.restart()

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.charts.base import positive
 from costsim.detect.hours import FloatArray
 from costsim.detect.series_detector import checked_channel
@@ -27,7 +28,7 @@ class RandomAlarm(SteppedDetector):
         From 0 to 2^64 - 1; other seeds alarm at other hours.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Which series it pretends to read.
 
     Raises
@@ -37,7 +38,8 @@ class RandomAlarm(SteppedDetector):
 
     Notes
     -----
-    The statistic is 1/u with u uniform from 0 to 1, and the threshold 1/rate. u is a hash
+    The statistic is 1/u with u uniform from 0 to 1, over the bins in an hour, and the threshold
+    1/rate. u is a hash
     (splitmix64) of the seed, the number of the bin since the series began, and the bits of the
     bin's value. So it is the same in a batch and in a stream, and two series draw apart except
     where they are equal: two hours of $0 at the same place alarm together.
@@ -81,13 +83,14 @@ class RandomAlarm(SteppedDetector):
         """Say in one line of words what it does."""
         return f"{self.name} on {self.channel}: alarms in {self.rate:.3g} of all hours, at random"
 
-    def begin(self, n_series: int) -> _RandomState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _RandomState:
         """Start at bin 0."""
-        return _RandomState(self.seed)
+        return _RandomState(self.seed, width.per_hour)
 
 
 class _RandomState:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, per_hour: int) -> None:
+        self._per_hour = per_hour
         self._seed = np.uint64(seed)
         self._bins = 0
 
@@ -97,7 +100,7 @@ class _RandomState:
         # Adding 0 makes one zero of the two.
         mixed = _mixed(place ^ (values + 0.0).view(np.uint64))
         uniform = ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-        return np.full_like(values, np.nan), np.asarray(1.0 / uniform)
+        return np.full_like(values, np.nan), np.asarray(1.0 / (self._per_hour * uniform))
 
     def restart(self) -> None:
         """There is nothing to forget."""
@@ -143,7 +146,7 @@ class _Constant(SteppedDetector):
         """Say in one line of words what it does."""
         return f"{self.name} on {self.channel}: alarms in {self._WORDS} hour"
 
-    def begin(self, n_series: int) -> _ConstantState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _ConstantState:
         """Start."""
         return _ConstantState(self._VALUE)
 

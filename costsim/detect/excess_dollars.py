@@ -9,6 +9,7 @@ import numpy as np
 
 from costsim.detect.baselines import Baseline, BaselineState
 from costsim.detect.baselines.base import at_least, checked_baseline
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.charts.base import positive
 from costsim.detect.hours import FloatArray
 from costsim.detect.series_detector import checked_channel
@@ -26,10 +27,10 @@ class ExcessDollars(SteppedDetector):
     usd : float
         Dollars above what was expected, above 0.
     hours : int
-        Monitored bins that are added up, at least 1.
+        Monitored hours that are added up, at least 1.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Which series it reads.
 
     Raises
@@ -89,19 +90,20 @@ class ExcessDollars(SteppedDetector):
             f"than ${self.usd:,.2f} above that in {self.hours} hours"
         )
 
-    def begin(self, n_series: int) -> _ExcessState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _ExcessState:
         """Start with no history."""
-        return _ExcessState(self.baseline.begin(n_series), self.hours)
+        return _ExcessState(self.baseline.begin(n_series, width), self.hours, width)
 
 
 class _ExcessState:
-    def __init__(self, baseline: BaselineState, hours: int) -> None:
+    def __init__(self, baseline: BaselineState, hours: int, width: BinWidth) -> None:
         self._baseline = baseline
-        self._newest: deque[FloatArray] = deque(maxlen=hours)
+        self._share = width.hour_share
+        self._newest: deque[FloatArray] = deque(maxlen=hours * width.per_hour)
 
     def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
         expected = self._baseline.step(values, hour_of_week).expected_usd
-        excess = values - expected
+        excess = (values - expected) * self._share
         unknown = np.isnan(excess)
         total = np.zeros_like(excess)
         if monitored:

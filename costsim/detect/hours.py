@@ -1,8 +1,8 @@
-"""Time and shape of what detectors read: hourly rows, and the local hour of the week."""
+"""Time and shape of what detectors read: regular rows, and the local hour of the week."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from costsim.errors import DataError, SettingError
+from costsim.spend.bins import WIDTHS, checked_minutes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +20,6 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 HOURS_IN_WEEK = 168
-HOUR = timedelta(hours=1)
 
 
 def zone(time_zone: str) -> ZoneInfo:
@@ -92,17 +92,28 @@ def bin_start(time: object, what: str = "time") -> pd.Timestamp:
     return stamp.tz_convert("UTC")
 
 
-def regular_hours(series: pd.Series[Any]) -> pd.Series[Any]:
-    """Give the series as floats on every hour of its span; hours that were missing are NaN.
+def regular_bins(series: pd.Series[Any], bin_minutes: int = 60) -> pd.Series[Any]:
+    """Give the series as floats on every bin of its span; bins that were missing are NaN.
+
+    Parameters
+    ----------
+    series : pandas.Series
+        On an aware index of bin starts.
+    bin_minutes : {5, 15, 30, 60}
+        Width of a bin.
 
     Raises
     ------
     DataError
-        The index is no aware DatetimeIndex of whole local hours in rising order without repeats, or
-        a value is no finite number (NaN is allowed and means unknown).
+        The index is no aware DatetimeIndex of whole local bins in rising order without repeats, or
+        its times are all wider apart than `bin_minutes`, or a value is no finite number (NaN is
+        allowed and means unknown).
+    SettingError
+        There are no such bins.
     """
     import pandas as pd
 
+    checked_minutes(bin_minutes)
     index = series.index
     if not isinstance(index, pd.DatetimeIndex):
         raise DataError(
@@ -117,13 +128,8 @@ def regular_hours(series: pd.Series[Any]) -> pd.Series[Any]:
         raise DataError(f"series index must be unique; got {index[index.duplicated()][0]} twice")
     if not index.is_monotonic_increasing:
         raise DataError("series index must rise; sort it first: series.sort_index()")
-    # local hours begin at a quarter past, half past or quarter to a UTC hour in some zones
-    hour = pd.Timedelta(hours=1)
-    off = (index != index.floor("15min")) | ((index - index[:1].min()) % hour != pd.Timedelta(0))
-    if off.any():
-        raise DataError(
-            f"series index must be whole hours (bin starts), an hour apart; got {index[off][0]}"
-        )
+    if len(index):
+        _check_grid(index, bin_minutes)
     try:
         values = series.to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError) as error:
@@ -133,7 +139,36 @@ def regular_hours(series: pd.Series[Any]) -> pd.Series[Any]:
     plain = pd.Series(values, index=index)
     if len(index) == 0:
         return plain
-    return plain.reindex(pd.date_range(index[0], index[-1], freq="h", unit="us"))
+    step = pd.Timedelta(minutes=bin_minutes)
+    return plain.reindex(pd.date_range(index[0], index[-1], freq=step, unit="us"))
+
+
+def _check_grid(index: pd.DatetimeIndex, bin_minutes: int) -> None:
+    import pandas as pd
+
+    since = (index - index[0]) // pd.Timedelta(microseconds=1)
+    off = since % (bin_minutes * 60_000_000) != 0
+    off |= index != index.floor(first_bins(bin_minutes))
+    if off.any():
+        raise DataError(f"series index must be {_grid_words(bin_minutes)}; got {index[off][0]}")
+    # every fourth bin known and all others not is an hourly series misread
+    apart = [m for m in WIDTHS if m > bin_minutes and not (since % (m * 60_000_000)).any()]
+    if len(index) > 2 and apart:
+        raise DataError(
+            f"series index must be {_grid_words(bin_minutes)}; its times are {apart[-1]} minutes "
+            f"or more apart: bin_minutes={apart[-1]} reads it"
+        )
+
+
+def first_bins(bin_minutes: int) -> str:
+    """On what a first bin may begin: in some zones local hours begin at a quarter to or past."""
+    return f"{min(bin_minutes, 15)}min"
+
+
+def _grid_words(bin_minutes: int) -> str:
+    if bin_minutes == 60:
+        return "whole hours (bin starts), an hour apart"
+    return f"bin starts, a multiple of {bin_minutes} minutes apart"
 
 
 def time_rows(values: ArrayLike) -> FloatArray:

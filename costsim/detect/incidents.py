@@ -11,7 +11,7 @@ import numpy as np
 from costsim.detect.baselines import HourOfWeek
 from costsim.detect.charts import CUSUM
 from costsim.detect.detector import Detector
-from costsim.detect.hours import hour_of_week
+from costsim.detect.hours import bin_start, hour_of_week
 from costsim.errors import DataError, SettingError
 from costsim.spend.drivers import Drivers, drivers
 
@@ -36,25 +36,53 @@ class Incident:
     Attributes
     ----------
     start : pandas.Timestamp
-        Change point: when the total began to add up to the alarm; else the first alarm's hour.
+        Change point: when the total began to add up to the alarm; else the first alarm's bin.
     known_at : pandas.Timestamp
-        End of the first alarm's hour.
+        End of the first alarm's bin.
     end : pandas.Timestamp
-        End of the last alarming hour.
+        End of the last alarming bin.
     detectors : tuple of str
         Those that alarmed, the first to do so first.
-    drivers : Drivers
-        Features, users and cause, from `start` to `end`.
+    drivers : Drivers or None
+        Features, users and cause, from `start` to `end`; None where no call with a price was
+        made: the feed is silent.
     """
 
     start: pd.Timestamp
     known_at: pd.Timestamp
     end: pd.Timestamp
     detectors: tuple[str, ...]
-    drivers: Drivers
+    drivers: Drivers | None
+
+    @property
+    def excess_usd(self) -> float:
+        """Dollars from `start` to `end` above the weeks before; NaN where there was no call."""
+        return float("nan") if self.drivers is None else self.drivers.change_usd
+
+    @property
+    def feature(self) -> str | None:
+        """Feature with the largest rise."""
+        return None if self.drivers is None else self.drivers.feature
+
+    @property
+    def cause(self) -> str | None:
+        """As of :attr:`costsim.spend.drivers.Drivers.cause`; ``silence`` where no call was made."""
+        return "silence" if self.drivers is None else self.drivers.cause
+
+    @property
+    def culprits(self) -> tuple[tuple[str, float], ...]:
+        """Users who each bring a tenth of that feature's rise or more, and their dollars."""
+        if self.drivers is None:
+            return ()
+        rows = self.drivers.culprits
+        return tuple(zip(rows["user_id"].tolist(), rows["change_usd"].tolist(), strict=True))
+
+    def words(self) -> str:
+        """Say what rose, by what, and who brings it."""
+        return "no call with a price" if self.drivers is None else self.drivers.words()
 
     def __str__(self) -> str:
-        return f"{self.start:%a %Y-%m-%d %H:%M} UTC: {self.drivers.words()}"
+        return f"{self.start:%a %Y-%m-%d %H:%M} UTC: {self.words()}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,8 +104,9 @@ class Incidents:
         Returns
         -------
         pandas.DataFrame
-            start, known_at, end (UTC), detectors, excess_usd (above the weeks before),
-            feature_name, cause, users (culprits, a list of ids), what (in words).
+            start, known_at, end (UTC), detectors, excess_usd (above the weeks before; missing
+            where there was no call), feature_name, cause, users (culprits, a list of ids), what
+            (in words).
         """
         import pandas as pd
 
@@ -87,11 +116,11 @@ class Incidents:
                 "known_at": one.known_at,
                 "end": one.end,
                 "detectors": ", ".join(one.detectors),
-                "excess_usd": one.drivers.change_usd,
-                "feature_name": one.drivers.feature,
-                "cause": one.drivers.cause,
-                "users": one.drivers.culprits["user_id"].tolist(),
-                "what": one.drivers.words(),
+                "excess_usd": one.excess_usd,
+                "feature_name": one.feature,
+                "cause": one.cause,
+                "users": [user for user, _ in one.culprits],
+                "what": one.words(),
             }
             for one in self.incidents
         ]
@@ -109,7 +138,12 @@ class Incidents:
 
 
 def group_incidents(
-    records: Records, findings: Findings, *, quiet_hours: int = 24, most: int = 10
+    records: Records,
+    findings: Findings,
+    *,
+    quiet_hours: int = 24,
+    most: int = 10,
+    not_before: Any = None,
 ) -> Incidents:
     """Group alarms into incidents, date them, and name their causes and culprits.
 
@@ -124,6 +158,8 @@ def group_incidents(
         those whose change point lies before the last alarm of the incident before.
     most : int
         The last so many incidents are looked into, at least 1.
+    not_before : aware time, optional
+        No incident is dated before it: what came before is known to be over.
 
     Raises
     ------
@@ -134,7 +170,7 @@ def group_incidents(
     -----
     The change point is the bin after the last zero of a CUSUM (k = 1 scatter) of the total
     against its hour of the week, read at the first alarm (Page 1954); where the total does not
-    show the incident, it is the first alarm's hour. Causes are those of
+    show the incident, or has fallen, it is the first alarm's bin. Causes are those of
     :func:`costsim.spend.drivers`.
 
     Examples
@@ -150,14 +186,18 @@ def group_incidents(
         raise SettingError(f"quiet_hours must be at least 0; got {quiet_hours!r}")
     if most < 1:
         raise SettingError(f"most must be at least 1; got {most!r}")
-    groups = _dated(list(_groups(findings.alarms, quiet_hours)), _rising(findings))
+    rising = _rising(findings)
+    if not_before is not None:
+        rising = rising[bin_start(not_before, "not_before") :]
+    groups = _dated(list(_groups(findings.alarms, quiet_hours)), rising)
     found = []
+    drove: Drivers | None
     for start, alarms in groups[-most:]:
         first, end = alarms.iloc[0], alarms["end"].max()
         try:
             drove = drivers(records, start, end)
-        except DataError:  # nothing priced was called in it
-            continue
+        except DataError:  # nothing priced was called in it: silence is an incident too
+            drove = None
         names = tuple(dict.fromkeys(alarms["detector"]))
         found.append(Incident(start, first["known_at"], end, names, drove))
     return Incidents(tuple(found), len(groups[:-most]))
@@ -184,7 +224,9 @@ def _dated(
     found: list[tuple[pd.Timestamp, pd.DataFrame]] = []
     for group in groups:
         alarms = group.sort_values(["known_at", "detector"])
-        start = _change_point(rising, alarms["time"].iloc[0])
+        first = alarms.iloc[0]
+        fell = first.get("value_usd", 0.0) < first.get("expected_usd", 0.0)
+        start = first["time"] if fell else _change_point(rising, first["time"])
         if found and start < found[-1][1]["end"].max():
             start, before = found.pop()
             alarms = pd.concat([before, alarms])
@@ -193,21 +235,21 @@ def _dated(
 
 
 def _rising(findings: Findings) -> pd.Series[bool]:
-    """Hours in which the total's sum of excess over its hour of the week is above zero."""
+    """Bins in which the total's sum of excess over its hour of the week is above zero."""
     import pandas as pd
 
     usd: Any = findings.spend["usd"].to_numpy(dtype=float)
     index = pd.DatetimeIndex(findings.spend["time"])
     week = hour_of_week(index, findings.time_zone)
-    sums = Detector(HourOfWeek(), CUSUM(k=1.0)).statistic(usd, week)
+    sums = Detector(HourOfWeek(), CUSUM(k=1.0)).statistic(usd, week, 0, findings.bin_minutes)
     return pd.Series(np.nan_to_num(sums) > 0, index=index)
 
 
 def _change_point(rising: pd.Series[bool], alarm: pd.Timestamp) -> pd.Timestamp:
-    """First hour of the run of rising hours that the alarm's hour ends."""
+    """First bin of the run of rising bins that the alarm's bin ends."""
     import pandas as pd
 
-    before = rising[:alarm].iloc[-LOOK_BACK_HOURS - 1 :]
+    before = rising[alarm - pd.Timedelta(hours=LOOK_BACK_HOURS) : alarm]
     if before.empty or not before.iloc[-1]:
         return alarm
     index = pd.DatetimeIndex(before.index)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from costsim.detect.alarms import COLUMNS, Alarm, Alarms
-from costsim.detect.hours import HOUR, bin_start, local_hour_of_week, zone
+from costsim.detect.bin_width import HOURLY, BinWidth
+from costsim.detect.hours import bin_start, first_bins, local_hour_of_week, zone
 from costsim.errors import DataError, SettingError
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ class Episode:
 class Monitor:
     """Runs a detector over bins, restarts it after each alarm, and groups alarms to episodes."""
 
-    def __init__(self, run: SeriesRun, threshold: float, quiet_hours: int) -> None:
+    def __init__(
+        self, run: SeriesRun, threshold: float, quiet_hours: int, width: BinWidth = HOURLY
+    ) -> None:
         if quiet_hours < 0:
             raise SettingError(f"quiet_hours must be at least 0; got {quiet_hours!r}")
         self._run = run
         self._threshold = threshold
-        self._quiet = quiet_hours
+        self._quiet = quiet_hours * width.per_hour
         self.bins = 0
         self.episodes: list[Episode] = []
 
@@ -68,9 +71,9 @@ class Monitor:
 
 
 class Stream:
-    """A detector on live spend, one hour at a time.
+    """A detector on live spend, one bin at a time.
 
-    Made by `stream` of a detector. Gives what `alarms` gives on the same hours.
+    Made by `stream` of a detector. Gives what `alarms` gives on the same bins.
 
     Examples
     --------
@@ -89,8 +92,11 @@ class Stream:
         time_zone: str = "UTC",
         start: object = None,
         quiet_hours: int = 0,
+        width: BinWidth = HOURLY,
     ) -> None:
-        self._monitor = Monitor(run, threshold, quiet_hours)
+        self._monitor = Monitor(run, threshold, quiet_hours, width)
+        self._minutes = width.minutes
+        self._step = timedelta(minutes=width.minutes)
         self._threshold = threshold
         self._name = name
         self._time_zone = time_zone
@@ -100,42 +106,43 @@ class Stream:
         self._dollars: list[float] = []
 
     def update(self, time: datetime | str, value: float) -> Alarm | None:
-        """Take in the dollars of one finished hour.
+        """Take in the dollars of one finished bin.
 
         Parameters
         ----------
         time : aware datetime, Timestamp or ISO text
-            Start of the hour, after the one before; hours left out count as unknown.
+            Start of the bin, after the one before; bins left out count as unknown.
         value : float
             Dollars, NaN for unknown.
 
         Returns
         -------
         Alarm or None
-            The alarm when this hour opens an episode; None while one goes on.
+            The alarm when this bin opens an episode; None while one goes on.
 
         Raises
         ------
         DataError
-            The time is no whole hour or not after the last one, or the value is infinite.
+            The time is no start of a bin or not after the last one, or the value is infinite.
         """
         at = bin_start(time)
         dollars = float(value)
-        since = at - self._times[0] if self._times else at - at.floor("15min")
-        if since % HOUR:
-            raise DataError(f"time must be a whole hour (bin start); got {at}")
+        first = self._times[0] if self._times else at.floor(first_bins(self._minutes))
+        if (at - first) % self._step:
+            what = "a whole hour" if self._minutes == 60 else f"a whole {self._minutes} minutes"
+            raise DataError(f"time must be {what} (bin start); got {at}")
         if self._times and at <= self._times[-1]:
             raise DataError(f"time must be after {self._times[-1]}; got {at}")
         if dollars in (float("inf"), float("-inf")):
             raise DataError(f"value must be finite or NaN; got {value!r} at {at}")
-        while self._times and at - self._times[-1] > HOUR:
-            self._take(self._times[-1] + HOUR, float("nan"))
+        while self._times and at - self._times[-1] > self._step:
+            self._take(self._times[-1] + self._step, float("nan"))
         episode = self._take(at, dollars)
         if episode is None:
             return None
         return Alarm(
             at,
-            at + HOUR,
+            at + self._step,
             episode.value_usd,
             episode.expected_usd,
             episode.statistic,
@@ -155,15 +162,28 @@ class Stream:
 
         times = pd.DatetimeIndex(self._times, tz="UTC").as_unit("us")
         spend = pd.DataFrame({"time": times, "usd": pd.Series(self._dollars, dtype=float)})
-        return collect(self._monitor.episodes, spend, self._threshold, self._name, self._time_zone)
+        return collect(
+            self._monitor.episodes,
+            spend,
+            self._threshold,
+            self._name,
+            self._time_zone,
+            self._minutes,
+        )
 
 
 def collect(
-    episodes: list[Episode], spend: pd.DataFrame, threshold: float, name: str, time_zone: str
+    episodes: list[Episode],
+    spend: pd.DataFrame,
+    threshold: float,
+    name: str,
+    time_zone: str,
+    bin_minutes: int,
 ) -> Alarms:
     """Put episodes of bin numbers on the times of `spend`."""
     import pandas as pd
 
+    step = timedelta(minutes=bin_minutes)
     opened = spend["time"].iloc[[episode.first for episode in episodes]].reset_index(drop=True)
     last = spend["time"].iloc[[episode.last for episode in episodes]].reset_index(drop=True)
 
@@ -173,15 +193,15 @@ def collect(
     frame = pd.DataFrame(
         {
             "time": opened,
-            "known_at": opened + HOUR,
+            "known_at": opened + step,
             "value_usd": floats("value_usd"),
             "expected_usd": floats("expected_usd"),
             "statistic": floats("statistic"),
             "threshold": pd.Series([threshold] * len(episodes), dtype=float),
             "detector": pd.Series([name] * len(episodes), dtype=str),
             "start": opened,
-            "end": last + HOUR,
+            "end": last + step,
             "peak_usd": floats("peak_usd"),
         }
     )
-    return Alarms(frame[list(COLUMNS)], spend, name, time_zone)
+    return Alarms(frame[list(COLUMNS)], spend, name, time_zone, bin_minutes)

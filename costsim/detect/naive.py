@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from costsim.detect.baselines.window import IncludingWindow
+from costsim.detect.bin_width import BinWidth
 from costsim.detect.charts.base import positive
 from costsim.detect.hours import FloatArray, checked_hours, checked_start, time_rows
 from costsim.detect.series_detector import SeriesDetectorBase, checked_channel
@@ -35,7 +36,7 @@ class NaiveZScore(SeriesDetectorBase):
         Known hours needed, at least 2.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Which series it reads.
 
     Raises
@@ -46,7 +47,8 @@ class NaiveZScore(SeriesDetectorBase):
     Notes
     -----
     Flags change looking back, when the window moves on; alarms do not, because what surfaces at
-    a re-run depends on the hours up to it alone. The statistic is the largest z of the
+    a re-run depends on the hours up to it alone. Shorter bins are re-run as often, each against
+    all bins of the window. The statistic is the largest z of the
     monitored hours in the window, which is right for the first alarm.
 
     Examples
@@ -90,15 +92,18 @@ class NaiveZScore(SeriesDetectorBase):
             f"of them newly stands more than {self.limit:g} standard deviations above"
         )
 
-    def statistic(self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0) -> FloatArray:
+    def statistic(
+        self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0, bin_minutes: int = 60
+    ) -> FloatArray:
         """Largest z of the monitored hours in the window at each re-run; see `SeriesDetector`."""
         rows = time_rows(values)
         hours = checked_hours(hour_of_week, len(rows)).tolist()
         begin = checked_start(start, len(rows))
         counted = np.where(np.isnan(rows), -np.inf, rows)
         counted[:begin] = -np.inf
-        top = rolling_maximum(counted, self.window_hours)
-        state = self.window.begin(rows.shape[1])
+        width = self.width(bin_minutes)
+        top = rolling_maximum(counted, self.window_hours * width.per_hour)
+        state = self.window.begin(rows.shape[1], width)
         result = np.full_like(rows, np.nan)
         for row, hour, highest, out in zip(rows, hours, top, result, strict=True):
             state.step(row, hour)
@@ -107,18 +112,19 @@ class NaiveZScore(SeriesDetectorBase):
         result[np.isnan(rows) | np.isneginf(result)] = np.nan
         return result.T if np.ndim(values) == 2 else result[:, 0]
 
-    def run(self) -> _NaiveRun:
+    def run(self, bin_minutes: int = 60) -> _NaiveRun:
         """Start on one series."""
-        return _NaiveRun(self)
+        return _NaiveRun(self, self.width(bin_minutes))
 
 
 class _NaiveRun:
-    def __init__(self, settings: NaiveZScore) -> None:
+    def __init__(self, settings: NaiveZScore, width: BinWidth) -> None:
+        bins = settings.window_hours * width.per_hour
         self._limit = settings.limit
-        self._state = settings.window.begin(1)
-        self._dollars = np.full(settings.window_hours, np.nan)
-        self._counts = np.zeros(settings.window_hours, dtype=bool)
-        self._flagged = np.zeros(settings.window_hours, dtype=bool)
+        self._state = settings.window.begin(1, width)
+        self._dollars = np.full(bins, np.nan)
+        self._counts = np.zeros(bins, dtype=bool)
+        self._flagged = np.zeros(bins, dtype=bool)
         self._next = 0
 
     def step(self, dollars: float, hour_of_week: int, monitored: bool) -> tuple[float, float]:

@@ -1,11 +1,13 @@
-"""A series of one's own: dollars an hour from a table with a time and a value column."""
+"""A series of one's own: dollars a bin from a table with a time and a value column."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from costsim.detect.hours import first_bins
 from costsim.errors import DataError
+from costsim.spend.bins import WIDTHS, checked_minutes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +22,9 @@ def read_series(
     time: str | None = None,
     value: str | None = None,
     time_zone: str = "UTC",
+    bin_minutes: int | None = None,
 ) -> pd.Series[Any]:
-    """Hourly dollars from a CSV file; rows of one hour are added up.
+    """Dollars by bin from a CSV file; rows of one bin are added up.
 
     Parameters
     ----------
@@ -32,16 +35,23 @@ def read_series(
         and the first called usd, value, cost or the like, whatever the case.
     time_zone : str
         IANA zone of times without an offset.
+    bin_minutes : {5, 15, 30, 60}, optional
+        Width of a bin. By default that of the file: 5, 15 or 30 where its times are a regular
+        series of such bins, else an hour.
 
     Returns
     -------
     pandas.Series
-        USD on a regular UTC index; hours without a row are missing, not 0.
+        USD on a regular UTC index, whose `freq` is the bin; bins without a row are missing, not
+        0.
 
     Raises
     ------
     DataError
-        There is no such file or column, or a time or value that cannot be read.
+        There is no such file or column, or a time or value that cannot be read, or its rows are
+        further apart than the bin.
+    SettingError
+        There are no such bins.
 
     Examples
     --------
@@ -53,6 +63,8 @@ def read_series(
     """
     import pandas as pd
 
+    if bin_minutes is not None:
+        checked_minutes(bin_minutes)
     file = Path(path)
     if not file.is_file():
         raise DataError(f"{file} must be a CSV file; there is none")
@@ -67,11 +79,33 @@ def read_series(
     wrong = values.isna() & table[of].notna()
     if wrong.any():
         raise DataError(f"{file.name}: {of} must be numbers; got {table[of][wrong].iloc[0]!r}")
-    hours = values.set_axis(times.dt.floor("h")).groupby(level=0).sum(min_count=1)
-    if hours.empty:
+    if values.empty:
         raise DataError(f"{file.name} must have at least one row; got none")
-    index = pd.date_range(hours.index[0], hours.index[-1], freq="h")
-    return hours.reindex(index).rename("usd").astype(float)
+    regular = _regular_minutes(times)
+    minutes = bin_minutes or regular or 60
+    if regular is not None and regular > minutes:
+        raise DataError(
+            f"{file.name}: {at} must be at most {minutes} minutes apart to be read so; its rows "
+            f"are {regular} minutes apart"
+        )
+    width = pd.Timedelta(minutes=minutes)
+    usd = values.set_axis(times.dt.floor(width)).groupby(level=0).sum(min_count=1)
+    index = pd.date_range(usd.index[0], usd.index[-1], freq=width)
+    return usd.reindex(index).rename("usd").astype(float)
+
+
+def _regular_minutes(times: pd.Series[Any]) -> int | None:
+    """Bin of a regular series: the usual distance of its times, where all of them keep to it."""
+    import numpy as np
+
+    apart = np.diff(np.unique(times.dt.tz_localize(None).to_numpy()))
+    if len(apart) < 2:
+        return None
+    for minutes in WIDTHS:
+        width = np.timedelta64(minutes, "m")
+        if np.median(apart) == width and (times == times.dt.floor(first_bins(minutes))).all():
+            return None if (apart % width).any() else minutes
+    return None
 
 
 def _column(

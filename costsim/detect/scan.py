@@ -29,9 +29,10 @@ class Findings:
     """Alarms of several detectors on the same records.
 
     ``alarms`` has a row per episode, first raised first: the columns of one detector's alarms
-    and top_user and top_feature, the hour's dearest; for a detector of each feature or of new
+    and top_user and top_feature, the bin's dearest; for a detector of each feature or of new
     users, the alarming one. ``tier`` is the alarming one of a detector of each tier, else
-    missing.
+    missing. ``hours`` are complete ones, whatever the bin; `spend` has a row a bin of
+    ``bin_minutes``.
     """
 
     alarms: pd.DataFrame
@@ -40,6 +41,7 @@ class Findings:
     time_zone: str
     hours: int
     notes: tuple[str, ...] = ()
+    bin_minutes: int = 60
 
     def __len__(self) -> int:
         return len(self.alarms)
@@ -56,7 +58,7 @@ class Findings:
         return self.alarms.copy()
 
     def plot(self, ax: Any = None) -> Axes:
-        """Hourly spend under the alarms."""
+        """Spend bin by bin under the alarms."""
         from costsim.show import figures
 
         return figures.hourly_spend(self.spend, alarms=self.alarms, time_zone=self.time_zone, ax=ax)
@@ -102,8 +104,9 @@ def scan(
     *,
     start: Any = None,
     quiet_hours: int = QUIET_HOURS,
+    bin_minutes: int = 60,
 ) -> Findings:
-    """Run detectors over the complete hours of some records.
+    """Run detectors over the complete bins of some records.
 
     Parameters
     ----------
@@ -112,14 +115,19 @@ def scan(
     detectors : sequence of SeriesDetector, optional
         :func:`standard_detectors` for the records' budget and alarms by default.
     start : aware time, optional
-        When watching begins; the first hour by default.
+        When watching begins; the first bin by default.
     quiet_hours : int
         Alarms with at most so many quiet hours between them are one episode.
+    bin_minutes : {5, 15, 30, 60}
+        Width of a bin. Thresholds hold for the bin that they were calibrated at; those that
+        detectors come with are meant for an hour.
 
     Raises
     ------
     DataError
         There is no record in range.
+    SettingError
+        There are no such bins, or `start` is no aware time.
 
     Examples
     --------
@@ -134,23 +142,23 @@ def scan(
     if detectors is None:
         manifest = records.manifest
         detectors = standard_detectors(manifest.monthly_budget_usd, manifest.alarms)
-    heard = channels(records)
+    heard = channels(records, bin_minutes)
     period = records.period
     if period is None:
         raise DataError("there is no record in range to watch")
-    hour = pd.Timedelta(hours=1)
+    width = pd.Timedelta(minutes=bin_minutes)
     index = pd.DatetimeIndex(heard.total.index)
     low, high = (pd.Timestamp(bound) for bound in period)
-    whole = (index >= low) & (index + hour <= high)
+    whole = (index >= low) & (index + width <= high)
     begin = None if start is None else bin_start(start, "start")
     tables = []
     for detector in detectors:
-        for name, hours in heard.each(detector.channel).items():
-            series = hours[whole]
+        for name, usd in heard.each(detector.channel).items():
+            series = usd[whole]
             if series.notna().sum() == 0:
                 continue
             since = None if begin is None else max(begin, series.index[0])
-            alarms = detector.alarms(series, since, records.time_zone, quiet_hours)
+            alarms = detector.alarms(series, since, records.time_zone, quiet_hours, bin_minutes)
             if len(alarms):
                 tables.append(alarms.to_frame().assign(of=name, channel=detector.channel))
     found = _together(tables, ["top_user", "top_feature", "tier"])
@@ -162,8 +170,9 @@ def scan(
         found["top_feature"] = of.where(by_feature, who["top_feature"])
         found["tier"] = of.where(channel == "tier", None)
     spend = pd.DataFrame({"time": index, "usd": heard.total.to_numpy()})
-    count = int(whole.sum())
-    return Findings(found, tuple(detectors), spend, records.time_zone, count, _notes(count))
+    hours = int(whole.sum()) * bin_minutes // 60
+    zone, notes = records.time_zone, _notes(hours)
+    return Findings(found, tuple(detectors), spend, zone, hours, notes, bin_minutes)
 
 
 def scan_series(
@@ -173,17 +182,20 @@ def scan_series(
     start: Any = None,
     time_zone: str = "UTC",
     quiet_hours: int = QUIET_HOURS,
+    bin_minutes: int | None = None,
 ) -> Findings:
-    """Run the detectors of the total over one hourly series of one's own.
+    """Run the detectors of the total over one series of one's own.
 
     Parameters
     ----------
     series : pandas.Series
-        Dollars an hour on an aware index, as :func:`costsim.detect.read_series` gives them.
+        Dollars a bin on an aware index, as :func:`costsim.detect.read_series` gives them.
     detectors : sequence of SeriesDetector
         Those of users and features are left out: the series has none.
     start, time_zone, quiet_hours
         As of :func:`scan`; the zone is the one whose clocks the users live by.
+    bin_minutes : {5, 15, 30, 60}, optional
+        Width of a bin; by default the frequency of the series' index, an hour where it has none.
 
     Examples
     --------
@@ -195,13 +207,23 @@ def scan_series(
     """
     import pandas as pd
 
+    minutes = _own_minutes(series) if bin_minutes is None else bin_minutes
     watching = tuple(d for d in detectors if d.channel == "total")
     begin = None if start is None else max(bin_start(start, "start"), series.index[0])
-    tables = [d.alarms(series, begin, time_zone, quiet_hours).to_frame() for d in watching]
+    each = (d.alarms(series, begin, time_zone, quiet_hours, minutes) for d in watching)
+    tables = [alarms.to_frame() for alarms in each]
     found = _together([table for table in tables if len(table)], [])
     spend = pd.DataFrame({"time": series.index, "usd": series.to_numpy()})
-    count = int(series.notna().sum())
-    return Findings(found, watching, spend, time_zone, count, _notes(count))
+    hours = int(series.notna().sum()) * minutes // 60
+    return Findings(found, watching, spend, time_zone, hours, _notes(hours), minutes)
+
+
+def _own_minutes(series: pd.Series[Any]) -> int:
+    """Bin of a series by the frequency of its index."""
+    from pandas.tseries.offsets import Tick
+
+    freq = getattr(series.index, "freq", None)
+    return int(freq.nanos // 60_000_000_000) if isinstance(freq, Tick) else 60
 
 
 def _together(tables: list[pd.DataFrame], more: list[str]) -> pd.DataFrame:

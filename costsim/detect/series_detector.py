@@ -9,23 +9,27 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from costsim.detect.alarms import Alarms
+from costsim.detect.bin_width import BinWidth
 from costsim.detect.crossings import first_crossings
-from costsim.detect.hours import FloatArray, IntArray, bin_start, hour_of_week, regular_hours, zone
+from costsim.detect.hours import FloatArray, IntArray, bin_start, hour_of_week, regular_bins, zone
 from costsim.detect.monitor import Monitor, SeriesRun, Stream, collect
 from costsim.errors import UnknownNameError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Channel = Literal["total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"]
+Channel = Literal[
+    "total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier", "calls"
+]
 CHANNELS: tuple[str, ...] = get_args(Channel)
-"""All dollars; those of the hour's dearest user or feature, or of the dearest user first seen less
-than 7 days ago; each feature's own; each feature's USD per 1,000 calls; each user tier's own. The
-last three are a series a feature or tier, and alarm when any of them does."""
+"""All dollars; those of the bin's dearest user or feature, or of the dearest user first seen less
+than 7 days ago; each feature's own; each feature's USD per 1,000 calls; each user tier's own; all
+calls. ``feature``, ``unit_cost`` and ``tier`` are a series a feature or tier, and alarm when any
+of them does; ``calls`` is the one that holds no dollars."""
 
 
 def checked_channel(channel: str) -> None:
-    """Check which hourly series a detector reads.
+    """Check which series a detector reads.
 
     Raises
     ------
@@ -38,7 +42,7 @@ def checked_channel(channel: str) -> None:
 
 @runtime_checkable
 class SeriesDetector(Protocol):
-    """Anything that watches one hourly series of dollars and raises alarms.
+    """Anything that watches one series of dollars and raises alarms.
 
     An alarm is `statistic > threshold`. The statistic does not depend on the threshold, so that
     a study can calibrate it on paths computed once.
@@ -52,8 +56,8 @@ class SeriesDetector(Protocol):
     @property
     def channel(self) -> str:
         """The series it reads: `total`; `top_user`, `top_feature` or `new_user` (dearest one in
-        the hour); or, a series a feature, `feature` (its dollars) or `unit_cost` (USD per 1,000
-        calls); or, a series a tier, `tier`."""
+        the bin); `calls`; or, a series a feature, `feature` (its dollars) or `unit_cost` (USD per
+        1,000 calls); or, a series a tier, `tier`."""
         ...
 
     @property
@@ -69,7 +73,9 @@ class SeriesDetector(Protocol):
         """Say in one line of words what it does."""
         ...
 
-    def statistic(self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0) -> FloatArray:
+    def statistic(
+        self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0, bin_minutes: int = 60
+    ) -> FloatArray:
         """Threshold-free statistic of each bin."""
         ...
 
@@ -79,12 +85,18 @@ class SeriesDetector(Protocol):
         hour_of_week: ArrayLike,
         start: int = 0,
         threshold: float | None = None,
+        bin_minutes: int = 60,
     ) -> IntArray:
         """Bin of the first alarm of each series, -1 for none."""
         ...
 
     def first_alarm_for(
-        self, values: ArrayLike, hour_of_week: ArrayLike, thresholds: ArrayLike, start: int = 0
+        self,
+        values: ArrayLike,
+        hour_of_week: ArrayLike,
+        thresholds: ArrayLike,
+        start: int = 0,
+        bin_minutes: int = 60,
     ) -> IntArray:
         """Bin of the first alarm of each series at each threshold, -1 for none."""
         ...
@@ -95,17 +107,28 @@ class SeriesDetector(Protocol):
         start: object = None,
         time_zone: str = "UTC",
         quiet_hours: int = 0,
+        bin_minutes: int = 60,
     ) -> Alarms:
         """All alarms on one series."""
         ...
 
-    def stream(self, time_zone: str = "UTC", start: object = None, quiet_hours: int = 0) -> Stream:
+    def stream(
+        self,
+        time_zone: str = "UTC",
+        start: object = None,
+        quiet_hours: int = 0,
+        bin_minutes: int = 60,
+    ) -> Stream:
         """Watch live."""
         ...
 
 
 def any_statistic(
-    detector: SeriesDetector, values: FloatArray, hour_of_week: ArrayLike, start: int = 0
+    detector: SeriesDetector,
+    values: FloatArray,
+    hour_of_week: ArrayLike,
+    start: int = 0,
+    bin_minutes: int = 60,
 ) -> FloatArray:
     """Statistic of a channel that has several series: in each bin the largest of theirs.
 
@@ -129,7 +152,8 @@ def any_statistic(
     """
     result: FloatArray = np.full(values.shape[:2], np.nan)
     for one in range(values.shape[2]):
-        path = detector.statistic(np.ascontiguousarray(values[:, :, one]), hour_of_week, start)
+        layer = np.ascontiguousarray(values[:, :, one])
+        path = detector.statistic(layer, hour_of_week, start, bin_minutes)
         np.fmax(result, path, out=result)
     return result
 
@@ -149,7 +173,9 @@ class SeriesDetectorBase(ABC):
         """The statistic above which there is an alarm."""
 
     @abstractmethod
-    def statistic(self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0) -> FloatArray:
+    def statistic(
+        self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0, bin_minutes: int = 60
+    ) -> FloatArray:
         """Threshold-free statistic of each bin.
 
         Parameters
@@ -161,6 +187,8 @@ class SeriesDetectorBase(ABC):
         start : int
             Bin at which monitoring begins. The chart begins there, at zero or at its head
             start; the baseline uses all bins before the judged one.
+        bin_minutes : {5, 15, 30, 60}
+            Width of a bin.
 
         Returns
         -------
@@ -171,8 +199,12 @@ class SeriesDetectorBase(ABC):
         """
 
     @abstractmethod
-    def run(self) -> SeriesRun:
+    def run(self, bin_minutes: int = 60) -> SeriesRun:
         """Start on one series."""
+
+    def width(self, bin_minutes: int) -> BinWidth:
+        """Bins of the channel: the price of a call does not add up over an hour."""
+        return BinWidth(bin_minutes, adds_up=self.channel != "unit_cost")
 
     def first_alarm(
         self,
@@ -180,19 +212,26 @@ class SeriesDetectorBase(ABC):
         hour_of_week: ArrayLike,
         start: int = 0,
         threshold: float | None = None,
+        bin_minutes: int = 60,
     ) -> IntArray:
         """Bin of the first alarm at or after `start`, shape (n_series,); -1 for none."""
         wanted = self.threshold if threshold is None else threshold
-        return self.first_alarm_for(values, hour_of_week, wanted, start)[:, 0]
+        return self.first_alarm_for(values, hour_of_week, wanted, start, bin_minutes)[:, 0]
 
     def first_alarm_for(
-        self, values: ArrayLike, hour_of_week: ArrayLike, thresholds: ArrayLike, start: int = 0
+        self,
+        values: ArrayLike,
+        hour_of_week: ArrayLike,
+        thresholds: ArrayLike,
+        start: int = 0,
+        bin_minutes: int = 60,
     ) -> IntArray:
         """Bin of the first alarm at each of (m,) thresholds, shape (n_series, m); -1 for none.
 
         The statistic is computed once for all of them.
         """
-        return first_crossings(self.statistic(values, hour_of_week, start), thresholds)
+        paths = self.statistic(values, hour_of_week, start, bin_minutes)
+        return first_crossings(paths, thresholds)
 
     def alarms(
         self,
@@ -200,22 +239,26 @@ class SeriesDetectorBase(ABC):
         start: object = None,
         time_zone: str = "UTC",
         quiet_hours: int = 0,
+        bin_minutes: int = 60,
     ) -> Alarms:
-        """All alarms on one series of hourly dollars.
+        """All alarms on one series of dollars.
 
         Parameters
         ----------
         series : pandas.Series
-            Dollars an hour on an aware, rising DatetimeIndex of bin starts; hours that are
+            Dollars a bin on an aware, rising DatetimeIndex of bin starts; bins that are
             missing count as unknown, not as zero.
         start : aware time, optional
             When monitoring begins; what lies before only teaches the baseline.
         time_zone : str
             IANA zone whose clocks the users live by.
         quiet_hours : int
-            Alarming bins with at most so many others between them are one episode. 0 joins
-            neighbours only: after an alarm the chart begins again at zero, so a lasting
+            Alarming bins with at most so many hours of others between them are one episode. 0
+            joins neighbours only: after an alarm the chart begins again at zero, so a lasting
             incident alarms each time it has added up anew.
+        bin_minutes : {5, 15, 30, 60}
+            Width of a bin. An alarm is known when its bin ends. A threshold holds for the bin
+            that it was calibrated at.
 
         Returns
         -------
@@ -227,22 +270,30 @@ class SeriesDetectorBase(ABC):
         DataError
             The series is not as described.
         SettingError
-            `start`, `time_zone` or `quiet_hours` is not.
+            `start`, `time_zone`, `quiet_hours` or `bin_minutes` is not.
         """
         import pandas as pd
 
         zone(time_zone)
         since = None if start is None else bin_start(start, "start")
-        hourly = regular_hours(series)
-        index = pd.DatetimeIndex(hourly.index)
+        usd = regular_bins(series, bin_minutes)
+        index = pd.DatetimeIndex(usd.index)
         hours = hour_of_week(index, time_zone).tolist()
         begin = 0 if since is None else int(index.searchsorted(since))
-        monitor = Monitor(self.run(), self.threshold, quiet_hours)
-        for i, (dollars, hour) in enumerate(zip(hourly.tolist(), hours, strict=True)):
+        width = self.width(bin_minutes)
+        monitor = Monitor(self.run(bin_minutes), self.threshold, quiet_hours, width)
+        for i, (dollars, hour) in enumerate(zip(usd.tolist(), hours, strict=True)):
             monitor.step(dollars, hour, i >= begin)
-        spend = pd.DataFrame({"time": index, "usd": hourly.to_numpy()})
-        return collect(monitor.episodes, spend, self.threshold, self.name, time_zone)
+        spend = pd.DataFrame({"time": index, "usd": usd.to_numpy()})
+        return collect(monitor.episodes, spend, self.threshold, self.name, time_zone, bin_minutes)
 
-    def stream(self, time_zone: str = "UTC", start: object = None, quiet_hours: int = 0) -> Stream:
-        """Watch live: `update(time, value)` an hour at a time, equal to `alarms`."""
-        return Stream(self.run(), self.threshold, self.name, time_zone, start, quiet_hours)
+    def stream(
+        self,
+        time_zone: str = "UTC",
+        start: object = None,
+        quiet_hours: int = 0,
+        bin_minutes: int = 60,
+    ) -> Stream:
+        """Watch live: `update(time, value)` a bin at a time, equal to `alarms`."""
+        run, width = self.run(bin_minutes), self.width(bin_minutes)
+        return Stream(run, self.threshold, self.name, time_zone, start, quiet_hours, width)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.hours import FloatArray, checked_hours, checked_start, time_rows
 from costsim.detect.series_detector import SeriesDetectorBase
 
@@ -33,15 +34,17 @@ class SteppedDetector(SeriesDetectorBase):
     """A detector that is one step function; batch and stream cannot differ, nor look ahead."""
 
     @abstractmethod
-    def begin(self, n_series: int) -> SteppedState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> SteppedState:
         """Start with no history."""
 
-    def statistic(self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0) -> FloatArray:
+    def statistic(
+        self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0, bin_minutes: int = 60
+    ) -> FloatArray:
         """Threshold-free statistic of each bin; see `SeriesDetector`."""
         rows = time_rows(values)
         hours = checked_hours(hour_of_week, len(rows)).tolist()
         first = checked_start(start, len(rows))
-        state = self.begin(rows.shape[1])
+        state = self.begin(rows.shape[1], self.width(bin_minutes))
         result = np.full_like(rows, np.nan)
         for i, (row, hour, out) in enumerate(zip(rows, hours, result, strict=True)):
             statistic = state.step(row, hour, i >= first)[1]
@@ -49,9 +52,9 @@ class SteppedDetector(SeriesDetectorBase):
                 out[:] = np.where(np.isnan(row), np.nan, statistic)
         return result.T if np.ndim(values) == 2 else result[:, 0]
 
-    def run(self) -> _SteppedRun:
+    def run(self, bin_minutes: int = 60) -> _SteppedRun:
         """Start on one series."""
-        return _SteppedRun(self.begin(1))
+        return _SteppedRun(self.begin(1, self.width(bin_minutes)))
 
 
 class _SteppedRun:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from costsim.detect.scan import Findings, scan
 from costsim.detect.series_detector import SeriesDetector
 from costsim.errors import DataError, SettingError
+from costsim.spend.bins import checked_minutes
 from costsim.toml_files import file_names, find_file, read_toml
 
 if TYPE_CHECKING:
     from costsim.records.dataset import Records
 
-_KEYS: Final = ("name", "false_alarms_per_month", "calibrated_on", "detectors")
+_KEYS: Final = ("name", "bin_minutes", "false_alarms_per_month", "calibrated_on", "detectors")
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,11 +33,13 @@ class Suite:
         not calibrated.
     calibrated_on : str
         In words: on which ordinary life.
+    bin_minutes : {5, 15, 30, 60}
+        Width of the bins that the thresholds are for.
 
     Raises
     ------
     SettingError
-        There is no detector, or two of one name.
+        There is no detector, or two of one name; or there are no such bins.
 
     Examples
     --------
@@ -50,6 +53,7 @@ class Suite:
     detectors: tuple[SeriesDetector, ...]
     false_alarms_per_month: float | None = None
     calibrated_on: str = ""
+    bin_minutes: int = 60
 
     def __post_init__(self) -> None:
         if not self.detectors:
@@ -58,10 +62,19 @@ class Suite:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise SettingError(f"a suite must name each detector once; got {twice[0]!r} twice")
+        checked_minutes(self.bin_minutes)
 
     def scan(self, records: Records, *, start: Any = None, quiet_hours: int = 24) -> Findings:
-        """Run all detectors over some records; see :func:`costsim.detect.scan`."""
-        return scan(records, self.detectors, start=start, quiet_hours=quiet_hours)
+        """Run all detectors over some records, in bins of the suite; see
+        :func:`costsim.detect.scan`.
+        """
+        return scan(
+            records,
+            self.detectors,
+            start=start,
+            quiet_hours=quiet_hours,
+            bin_minutes=self.bin_minutes,
+        )
 
     def describe(self) -> str:
         """Say in words what watches, a line a detector."""
@@ -69,17 +82,20 @@ class Suite:
 
     def budget_words(self) -> str:
         """Say what false alarms the thresholds stand for."""
+        bins = "" if self.bin_minutes == 60 else f"bins of {self.bin_minutes} minutes, "
         if self.false_alarms_per_month is None:
-            return f"{self.name}: thresholds as they come, not calibrated"
+            return f"{self.name}: {bins}thresholds as they come, not calibrated"
         return (
-            f"{self.name}: {self.false_alarms_per_month:g} false alarms a month of all together, "
-            f"calibrated on {self.calibrated_on or 'what is not said'}"
+            f"{self.name}: {bins}{self.false_alarms_per_month:g} false alarms a month of all "
+            f"together, calibrated on {self.calibrated_on or 'what is not said'}"
         )
 
     def to_toml(self) -> str:
         """The suite as a file, which :func:`load_suite` reads."""
         lines = [f"# {line}" for line in self.describe().splitlines()]
         lines += ["", f"name = {_value(self.name)}"]
+        if self.bin_minutes != 60:
+            lines.append(f"bin_minutes = {_value(self.bin_minutes)}")
         if self.false_alarms_per_month is not None:
             lines.append(f"false_alarms_per_month = {_value(self.false_alarms_per_month)}")
         if self.calibrated_on:
@@ -154,6 +170,7 @@ def parse_suite(data: Mapping[str, Any], *, source: str = "suite") -> Suite:
             made,
             None if rate is None else float(rate),
             str(data.get("calibrated_on", "")),
+            data.get("bin_minutes", 60),
         )
     except SettingError as error:
         raise SettingError(f"{source}: {error}") from None

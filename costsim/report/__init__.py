@@ -7,27 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from costsim.report.claim import claim_card, within_hours
+    from costsim.report.found_incident import FoundIncident, find_incident, incident_report
     from costsim.report.incident import IncidentReplay, replay_incident
     from costsim.report.incident_sections import incident_page
     from costsim.report.library import Library, look_at_library
     from costsim.report.notebook import publish, run_notebook
     from costsim.report.page import Page, Section
     from costsim.report.parameters import check_parameters
+    from costsim.report.suite_replay import SuiteReplay, replay_suite
     from costsim.report.verdict import ribbon_of, week_card
     from costsim.report.week_parts import WeekView, week_view
     from costsim.report.weekly import weekly_report
 
 _HOMES = {
+    "FoundIncident": "found_incident",
     "IncidentReplay": "incident",
     "Library": "library",
     "Page": "page",
     "Section": "page",
+    "SuiteReplay": "suite_replay",
     "check_parameters": "parameters",
     "claim_card": "claim",
+    "find_incident": "found_incident",
     "incident_page": "incident_sections",
+    "incident_report": "found_incident",
     "look_at_library": "library",
     "publish": "notebook",
     "replay_incident": "incident",
+    "replay_suite": "suite_replay",
     "ribbon_of": "verdict",
     "run_notebook": "notebook",
     "WeekView": "week_parts",
@@ -38,17 +45,22 @@ _HOMES = {
 }
 
 __all__ = [
+    "FoundIncident",
     "IncidentReplay",
     "Library",
     "Page",
     "Section",
+    "SuiteReplay",
     "WeekView",
     "check_parameters",
     "claim_card",
+    "find_incident",
     "incident_page",
+    "incident_report",
     "look_at_library",
     "publish",
     "replay_incident",
+    "replay_suite",
     "ribbon_of",
     "run_notebook",
     "week_card",

@@ -174,6 +174,7 @@ class IncidentReplay:
             hour (local), usd (total), burned_usd (by the end of the hour), and for each detector
             its statistic as a share of its threshold; above 1 is an alarm.
         """
+        import numpy as np
         import pandas as pd
 
         from costsim.detect import hour_of_week
@@ -191,7 +192,9 @@ class IncidentReplay:
         frame["usd"] = heard.total.to_numpy()[shown]
         frame["burned_usd"] = [self.burned_at(t + pd.Timedelta(hours=1)) for t in index[shown]]
         for detector in self.comparison.detectors:
-            path = detector.statistic(heard[detector.channel].to_numpy(), week, begin)
+            each = heard.each(detector.channel).values()
+            paths = [detector.statistic(series.to_numpy(), week, begin) for series in each]
+            path = np.fmax.reduce(paths)
             frame[f"{detector.name}"] = (path / detector.threshold)[shown]
         return frame
 

@@ -6,22 +6,17 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costsim import spend
-from costsim.detect import (
-    Findings,
-    SeriesDetector,
-    UserShare,
-    scan,
-    seasonal_cusum,
-    seasonal_z_score,
-)
+from costsim.detect import Findings, Incidents, Suite, group_incidents, load_suite
 from costsim.records.dataset import Records, read_records
-from costsim.report.verdict import week_card
+from costsim.report.verdict import ribbon_of, week_card
+from costsim.report.week_alarms import IncidentCards, incident_line, suite_words
 from costsim.show import figures
 from costsim.show.cards import Card
-from costsim.show.formats import count, weekday_time
+from costsim.show.formats import count
 from costsim.show.mask import mask_users
 from costsim.show.tables import table_html, table_text
 from costsim.show.text import NO_TEX
@@ -83,6 +78,7 @@ class WeekView:
     period: Period
     budget_usd: float | None
     show_users: bool
+    suite: Suite
 
     @property
     def week(self) -> Records:
@@ -90,26 +86,28 @@ class WeekView:
         end = self.period.start + timedelta(days=self.period.days)
         return self.records.between(self.period.start, end)
 
+    @property
+    def _until(self) -> Records:
+        """Records to the end of the week: what came before teaches the detectors."""
+        return self.records.between(None, self.period.start + timedelta(days=self.period.days))
+
     @cached_property
     def findings(self) -> Findings:
-        """Alarms of the week; history before it teaches."""
-        until = self.records.between(None, self.period.start + timedelta(days=self.period.days))
-        budget = self.budget_usd or self.records.manifest.monthly_budget_usd
-        detectors: list[SeriesDetector] = [seasonal_z_score(), seasonal_cusum()]
-        if budget:
-            detectors.append(UserShare(daily_budget_usd=budget / 30))
-        return scan(until, detectors, start=self.week.start)
+        """Alarms of the week, by the suite."""
+        return self.suite.scan(self._until, start=self.week.start)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        """The alarms as incidents, with cause and culprits."""
+        return group_incidents(self._until, self.findings)
 
     def card(self) -> Card:
         """The verdict."""
-        found = self.findings
-        line = "" if found.notes else f"{count(len(found))} alarms this week."
-        if len(found):
-            first = found.alarms.iloc[0]
-            at = weekday_time(first["known_at"], self.records.time_zone)
-            line = f"{count(len(found))} alarms; first: {first['detector']}, {at}."
         return week_card(
-            self.period, budget_usd=self.budget_usd, alarm_line=line, show_users=self.show_users
+            self.period,
+            budget_usd=self.budget_usd,
+            alarm_line=incident_line(self.incidents, self.findings, self.suite),
+            show_users=self.show_users,
         )
 
     def days(self, ax: Any = None) -> Any:
@@ -178,16 +176,26 @@ class WeekView:
         formats = (("output_input_ratio", "number"), ("mean_output_input_ratio", "number"))
         return Table(frame, "Efficiency; – is unknown to these records", formats)
 
+    def watching(self) -> Note:
+        """Which suite watches, its budget of false alarms, and what it was calibrated on."""
+        return Note(suite_words(self.suite))
+
     def alarms(self) -> Any:
-        """Alarms of the week, at the thresholds that detectors come with."""
-        if not len(self.findings) and self.findings.notes:
-            return Note(" ".join(self.findings.notes))
+        """Incidents of the week: from when to when, what drove them, and who, in dollars."""
         if not len(self.findings):
-            return Note(f"No alarm in {count(self.findings.hours)} complete hours.")
-        frame = self.findings.alarms[
-            ["known_at", "detector", "value_usd", "expected_usd", "top_feature"]
-        ]
-        return Table(frame, "Alarms, when they could be known", time_zone=self.records.time_zone)
+            said = f"No alarm in {count(self.findings.hours)} complete hours, history included."
+            return Note(" ".join(self.findings.notes) or said)
+        ribbon, zone = ribbon_of(self.records), self.records.time_zone
+        return IncidentCards(self.incidents, self.suite, ribbon, zone, self.show_users)
+
+    def alarming(self) -> Any:
+        """Each detector's alarms, when they could be known."""
+        frame = self.findings.alarms
+        if not len(frame):
+            return Note("")
+        columns = ["known_at", "detector", "value_usd", "expected_usd", "top_feature"]
+        caption = "Alarms behind them, when they could be known"
+        return Table(frame[columns], caption, time_zone=self.records.time_zone)
 
     def month(self, ax: Any = None) -> Any:
         """Month to date, against the budget."""
@@ -249,6 +257,7 @@ def week_view(
     week: str = "",
     budget_usd: float | None = None,
     show_users: bool = False,
+    suite: Suite | str | Path = "default",
 ) -> WeekView:
     """A week of some records, for the weekly report.
 
@@ -262,10 +271,21 @@ def week_view(
         Monthly budget; the records' own by default. 0 counts as none given.
     show_users : bool
         User ids as they are.
+    suite : Suite, str or path
+        Whose alarms are told: bundled name or TOML file, as ``costsim tune --save`` writes it.
+
+    Raises
+    ------
+    SettingError
+        A week or suite that is not allowed.
+    DataError
+        No record in the week.
     """
+    watching = suite if isinstance(suite, Suite) else load_suite(suite)
     found = records if isinstance(records, Records) else read_records(records)
     start, days = _days(found, week)
-    return WeekView(found, period_of(found, start, days), budget_usd or None, show_users)
+    found_period = period_of(found, start, days)
+    return WeekView(found, found_period, budget_usd or None, show_users, watching)
 
 
 def _days(records: Records, week: str) -> tuple[date, int]:

@@ -13,8 +13,10 @@ from costsim.records.dataset import read_records
 from costsim.report.notebook import publish, run_notebook
 from costsim.report.page import check_target
 from costsim.report.verdict import ribbon_of
+from costsim.report.week_alarms import suite_words
 from costsim.report.week_parts import week_view
 from costsim.show.cards import Card
+from costsim.toml_files import find_file
 
 NOTEBOOK = "20_weekly_report"
 
@@ -35,6 +37,7 @@ def weekly_report(
     week: str | None = None,
     budget_usd: float | None = None,
     show_users: bool = False,
+    suite: str | Path = "default",
 ) -> WeeklyReport:
     """Report on one week of a records folder.
 
@@ -51,11 +54,13 @@ def weekly_report(
         Monthly budget; the records' own by default.
     show_users : bool
         User ids as they are; masked by default.
+    suite : str or path
+        Detectors whose alarms are told: bundled name or TOML file.
 
     Raises
     ------
     SettingError
-        A week or budget that is not allowed.
+        A week, budget or suite that is not allowed.
     DataError
         No record in the week.
     ReportError
@@ -64,7 +69,10 @@ def weekly_report(
     if budget_usd is not None and not budget_usd > 0:
         raise SettingError(f"budget must be above 0; got {budget_usd:g}")
     records = read_records(folder)
-    view = week_view(records, week=week or "", budget_usd=budget_usd, show_users=show_users)
+    file = find_file(suite, "detectors", "suite").resolve()
+    view = week_view(
+        records, week=week or "", budget_usd=budget_usd, show_users=show_users, suite=file
+    )
     found = view.period
     # named after its folder too, so that two products' pages lie side by side
     name = f"{Path(folder).resolve().name}-{week_name(found.start, found.days)}"
@@ -74,13 +82,16 @@ def weekly_report(
         "week": week or "",
         "monthly_budget_usd": float(budget_usd or 0.0),
         "show_users": show_users,
+        "suite": str(file),
     }
     notebook = run_notebook(NOTEBOOK, Path(out) / f"weekly-{name}.ipynb", parameters)
     words = ["costsim", "report", "weekly", str(folder), *(["--week", week] if week else [])]
     words += ["--budget", f"{budget_usd:g}"] if budget_usd else []
+    words += ["--suite", str(suite)] if str(suite) != "default" else []
     command = shlex.join([*words, *(["--show-users"] if show_users else [])])
     manifest = records.manifest
-    made = [("made by", command), ("time zone", records.time_zone), ("costsim", package_version())]
+    made = [("made by", command), ("alarms", suite_words(view.suite))]
+    made += [("time zone", records.time_zone), ("costsim", package_version())]
     if manifest.scenario_hash:
         made.insert(1, ("scenario", f"{manifest.scenario}, hash {manifest.scenario_hash}"))
     ribbon = ribbon_of(records, found)

@@ -33,7 +33,7 @@ def needs_loop(scenario: Scenario, policy: Policy | None) -> bool:
     incidents = scenario.incidents.values()
     fails = any(f.errors.rate for f in scenario.features.values())
     fails = fails or any(i.effect.error_rate for i in incidents)
-    watched = scenario.operations is not None and bool(scenario.operations.detectors)
+    watched = scenario.operations is not None and scenario.operations.watched
     return bool(policy or scenario.provider_limits or watched or fails)
 
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from costsim.errors import PriceError
+from costsim.errors import PriceError, SettingError
 from costsim.simulation.settings import ARCHETYPES
 
 if TYPE_CHECKING:
@@ -141,6 +141,13 @@ def _others(scenario: Scenario) -> None:
         on_duty = (*presets(), *WATCHERS)
         for detector in (*operations.detectors, *operations.thresholds):
             _known("operations.detectors", detector, on_duty)
+        if operations.suite is not None:
+            from costsim.detect import load_suite
+
+            try:
+                load_suite(operations.suite)
+            except SettingError as error:
+                raise ValueError(f"operations.suite: {error}") from error
         if operations.feature is not None:
             _known("operations.feature", operations.feature, scenario.features)
         if operations.model:

@@ -311,6 +311,8 @@ def _operations(operations: Operations) -> str:
     for name in operations.detectors:
         at = operations.thresholds.get(name)
         on_duty.append(f"{name} at {at:g}" if at is not None else name)
+    if operations.suite is not None:
+        on_duty.append(f"the suite {operations.suite}")
     delay = operations.reaction_minutes
     reacts = f"{delay:g}" if not isinstance(delay, list) else f"{min(delay):g} to {max(delay):g}"
     feature = operations.feature or "the feature that rose the most"

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from costsim.detect import FixedThreshold, UserShare
+from costsim.detect import FixedThreshold, UserShare, any_statistic, first_crossings, load_suite
 from costsim.detect.presets import presets
 from costsim.simulation.calendar import HOUR_US
 from costsim.simulation.loop import BUDGET_ALERT, MINUTE_US, Act, act_of, reaction_us
 from costsim.simulation.world import Event
+from costsim.spend.series import since_first_call, unit_cost
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +48,7 @@ class Watch:
 
 
 def on_duty(scenario: Scenario) -> list[SeriesDetector]:
-    """Detectors of a scenario's operations, at their thresholds."""
+    """Detectors of a scenario's operations and of its suite, at their thresholds."""
     operations = scenario.operations
     if operations is None:
         return []
@@ -56,13 +57,13 @@ def on_duty(scenario: Scenario) -> list[SeriesDetector]:
         "user_share": lambda: UserShare(daily_budget_usd=day),
         "fixed_threshold": lambda: FixedThreshold(),
     }
-    found = []
+    found: list[SeriesDetector] = []
     for name in operations.detectors:
         if name != BUDGET_ALERT:
             detector = known[name]()
             at = operations.thresholds.get(name)
             found.append(detector if at is None else detector.with_threshold(at))
-    return found
+    return found + list(load_suite(operations.suite).detectors if operations.suite else ())
 
 
 def keep_watch(tables: LoopTables, play: Play) -> Watch:
@@ -109,7 +110,11 @@ def _first_alarm(
     hours = scenario.calendar.hour_of_week
     for detector in detectors:
         values = channels[detector.channel]
-        hour = int(np.atleast_1d(detector.first_alarm(values, hours, first))[0])
+        if values.ndim == 1:
+            hour = int(np.atleast_1d(detector.first_alarm(values, hours, first))[0])
+        else:  # a series a feature
+            paths = any_statistic(detector, values[None], hours, first)
+            hour = int(first_crossings(paths, detector.threshold)[0, 0])
         if 0 <= hour < len(values):
             found.append(Alarm((hour + 1) * HOUR_US + lag, hour, detector.name))
     return min(found, default=None)
@@ -122,6 +127,7 @@ def _hours(
     features, users = len(tables.features), len(tables.users)
     hours = tables.end_us // HOUR_US
     hourly = np.zeros((hours, features), np.int64)
+    calls = np.zeros((hours, features))
     top_user = np.zeros(hours)
     for attempts in days:
         if not len(attempts):
@@ -133,11 +139,16 @@ def _hours(
         cell = (hour - first) * features + heard.feature
         part = np.bincount(cell, heard.total_nano, minlength=(last - first) * features)
         hourly[first:last] += part.reshape(-1, features).astype(np.int64)
+        part = np.bincount(cell, minlength=(last - first) * features)
+        calls[first:last] += part.reshape(-1, features)
         cell = (hour - first) * users + heard.user
         part = np.bincount(cell, heard.total_nano, minlength=(last - first) * users)
         if last > first:
             top_user[first:last] = part.reshape(-1, users).max(axis=1) / 1e9
+    usd = hourly / 1e9
     return hourly, {
+        "feature": since_first_call(usd, calls),
+        "unit_cost": unit_cost(usd, calls),
         "total": hourly.sum(axis=1) / 1e9,
         "top_user": top_user,
         "top_feature": hourly.max(axis=1) / 1e9,

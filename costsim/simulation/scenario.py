@@ -163,18 +163,24 @@ class Scenario(Settings):
         return self.model_copy(update=change)
 
     def without_launches(self, *, days: int | None = None) -> Scenario:
-        """Ordinary life only: features that launch, and incidents, are left out.
+        """Ordinary life only: without features that launch, and where nothing goes wrong.
 
         Parameters
         ----------
         days : int, optional
             Another length in days.
+
+        Raises
+        ------
+        SettingError
+            No feature would be left.
         """
-        features = {n: f for n, f in self.features.items() if f.launch is None}
+        calm = self.without_incidents()
+        features = {n: f for n, f in calm.features.items() if f.launch is None}
         if not features:
             raise SettingError(f"scenario {self.name} has no feature without a launch")
-        change: dict[str, Any] = {"features": features, "incidents": {}, "notes": [], "week": None}
-        return self.model_copy(update=change | ({"days": days} if days else {}))
+        change: dict[str, Any] = {"features": features, "notes": [], "week": None}
+        return calm.model_copy(update=change | ({"days": days} if days else {}))
 
     def first_days(self, days: int) -> Scenario:
         """The scenario cut to its first days; its week becomes the last seven of them.

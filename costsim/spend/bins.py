@@ -28,6 +28,19 @@ KEYS = {
     "session": "session_id",
 }
 WIDTHS = (5, 15, 30, 60)
+"""Minutes that a bin may be long."""
+
+
+def checked_minutes(bin_minutes: int) -> None:
+    """Check the width of a bin.
+
+    Raises
+    ------
+    SettingError
+        It is none that the cube has.
+    """
+    if not isinstance(bin_minutes, int) or bin_minutes not in WIDTHS:
+        raise SettingError(f"bin_minutes must be one of {list(WIDTHS)}; got {bin_minutes!r}")
 
 
 def bins(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from costsim.errors import DataError
-from costsim.spend.bins import bins, local
+from costsim.spend.bins import bins, checked_minutes, local
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,13 +109,13 @@ def _midnights(dates: pd.Series[Any], time_zone: str) -> pd.Series[Any]:
 
 @dataclass(frozen=True)
 class Channels:
-    """Hourly dollars that detectors watch, on one regular UTC index.
+    """Dollars by bin that detectors watch, on one regular UTC index.
 
-    ``total`` is all spend, ``top_user`` the dearest user of the hour and ``top_feature`` the
+    ``total`` is all spend, ``top_user`` the dearest user of the bin and ``top_feature`` the
     dearest feature; ``new_user`` is the dearest of those first seen less than 7 days ago, missing
     in the first 7 days of the records, in which everybody is new. ``who`` names them (columns
     top_user, top_feature, new_user). A call without a user counts in the total and the feature,
-    but is nobody's.
+    but is nobody's. ``bin_minutes`` is the width of a bin.
     """
 
     total: pd.Series
@@ -126,6 +126,7 @@ class Channels:
     features: pd.DataFrame
     calls: pd.DataFrame
     tiers: pd.DataFrame
+    bin_minutes: int = 60
 
     def __getitem__(self, name: str) -> pd.Series:
         series: pd.Series = getattr(self, name)
@@ -136,8 +137,8 @@ class Channels:
 
         ``feature`` are dollars from the feature's first call on: before it there is nothing to
         compare a launch with, and no 0 that it would rise from. ``tier`` are those of a user
-        tier, likewise. ``unit_cost`` is USD per 1,000 calls, missing in hours of less than 20
-        calls.
+        tier, likewise. ``unit_cost`` is USD per 1,000 calls, missing in bins of less than 20
+        calls. ``calls`` are those of all features.
         """
         if name == "feature":
             usd = since_first_call(self.features, self.calls)
@@ -148,6 +149,8 @@ class Channels:
         if name == "unit_cost":
             cost = unit_cost(self.features, self.calls)
             return {str(key): cost[key] for key in cost}
+        if name == "calls":
+            return {"": self.calls.sum(axis=1)}
         return {"": self[name]}
 
 
@@ -170,7 +173,7 @@ def since_first_call(usd: Any, calls: Any) -> Any:
 NEW_DAYS = 7
 """Days from a user's first call in which the user is new."""
 UNIT_CALLS = 20
-"""Calls of an hour below which their mean says nothing of what one costs."""
+"""Calls of a bin below which their mean says nothing of what one costs."""
 
 
 def unit_cost(usd: Any, calls: Any) -> Any:
@@ -190,20 +193,38 @@ def unit_cost(usd: Any, calls: Any) -> Any:
     return 1000 * usd.where(enough) / calls.where(enough)
 
 
-def channels(records: Records) -> Channels:
+def channels(records: Records, bin_minutes: int = 60) -> Channels:
     """Read the channels of some records from the cube.
+
+    Parameters
+    ----------
+    records : Records
+        Covered from the first to the last bin of their range.
+    bin_minutes : {5, 15, 30, 60}
+        Width of a bin.
 
     Raises
     ------
     DataError
         There is no record in range.
+    SettingError
+        There are no such bins.
+
+    Examples
+    --------
+    >>> import costsim
+    >>> quiet = costsim.load_scenario("quiet").model_copy(update={"days": 1})
+    >>> records = costsim.simulate(quiet, seed=1).records
+    >>> [len(channels(records, minutes).total) for minutes in (60, 15)]
+    [24, 96]
     """
     import pandas as pd
 
-    cube = bins(records, by=["tier", "feature", "user"])
+    checked_minutes(bin_minutes)
+    cube = bins(records, by=["tier", "feature", "user"], minutes=bin_minutes)
     if cube.empty:
         raise DataError("there is no record in range to make a series of")
-    grid = _grid(records, cube)
+    grid = _grid(records, cube, bin_minutes)
     total = cube.groupby("time")["cost_nano"].sum().reindex(grid, fill_value=0) / 1e9
     tops, who = {}, pd.DataFrame(index=grid)
     for name, key in (("top_user", "user_id"), ("top_feature", "feature_name")):
@@ -230,11 +251,12 @@ def channels(records: Records) -> Channels:
         features=features / 1e9,
         calls=calls,
         tiers=tiers.unstack(fill_value=0).reindex(grid, fill_value=0) / 1e9,
+        bin_minutes=bin_minutes,
     )
 
 
 def _of_new_users(spent: pd.DataFrame, begin: pd.Timestamp) -> pd.DataFrame:
-    """Hours of users first seen from `begin` on, and less than so many days ago; by time."""
+    """Bins of users first seen from `begin` on, and less than so many days ago; by time."""
     first = spent.drop_duplicates("user_id").set_index("user_id")["time"]
     late = first[first >= begin]
     if late.empty:
@@ -244,7 +266,7 @@ def _of_new_users(spent: pd.DataFrame, begin: pd.Timestamp) -> pd.DataFrame:
 
 
 def _dearest(spent: pd.DataFrame, key: str, grid: pd.DatetimeIndex) -> tuple[pd.Series, pd.Series]:
-    """Dollars of the dearest in each hour, and who it is; of two, the first by name."""
+    """Dollars of the dearest in each bin, and who it is; of two, the first by name."""
     best = spent.sort_values(["time", "cost_nano", key], ascending=[True, False, True])
     best = best.drop_duplicates("time").set_index("time")
     return (
@@ -253,17 +275,17 @@ def _dearest(spent: pd.DataFrame, key: str, grid: pd.DatetimeIndex) -> tuple[pd.
     )
 
 
-def _grid(records: Records, cube: pd.DataFrame) -> pd.DatetimeIndex:
-    """Every local hour that the records' range touches."""
+def _grid(records: Records, cube: pd.DataFrame, minutes: int = 60) -> pd.DatetimeIndex:
+    """Every local bin that the records' range touches."""
     import pandas as pd
 
     span = records.period
     if span is None or (cube.empty and records.manifest.period is None):
         raise DataError("there is no record in range to make a series of")
-    hour = pd.Timedelta(hours=1)
+    width = pd.Timedelta(minutes=minutes)
     anchor = cube["time"].iloc[0] if len(cube) else pd.Timestamp(span[0])
     low, high = pd.Timestamp(span[0]), pd.Timestamp(span[1])
-    first = anchor - -(-(anchor - low) // hour) * hour
+    first = anchor - -(-(anchor - low) // width) * width
     last = cube["time"].iloc[-1] if len(cube) else first  # a record may lie on the very end
-    count = max(int(-(-(high - first) // hour)), int((last - first) // hour) + 1)
-    return pd.date_range(first, periods=count, freq="h", unit="us")
+    count = max(int(-(-(high - first) // width)), int((last - first) // width) + 1)
+    return pd.date_range(first, periods=count, freq=width, unit="us")

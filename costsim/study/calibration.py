@@ -1,140 +1,26 @@
 """Thresholds for a stated number of false alarms, measured on ordinary life.
 
 A threshold from a table holds for noise that real spend does not have. So each detector is run on
-simulated weeks in which nothing happens, training window included, and its threshold is set where
-total exposure over number of first alarms is the wanted distance; fresh runs then tell the rate
-that it really has.
+simulated weeks of ordinary life, training window included, and its threshold is set where total
+exposure over number of first alarms is the wanted distance; fresh runs then tell the rate that it
+really has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from costsim.detect import (
-    Baseline,
-    Detector,
-    SeriesDetector,
-    any_statistic,
-)
-from costsim.detect.baselines import Reading
 from costsim.errors import SettingError
-from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
-from costsim.study.false_alarms import HOURS_A_MONTH, FalseAlarms, Paths
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from costsim.detect import SeriesDetector
+    from costsim.study.false_alarms import Paths
+    from costsim.study.quiet import Quiet
 
-    from costsim.simulation.scenario import Scenario
-
-    Floats = NDArray[np.float64]
-
-WATCH_DAYS = 28  # one watch: a monitor is started and let run this long, or to its first alarm
-TRAINING_DAYS = 28
-ROUNDS = 12  # of a bisection for the common rate
-WATCHES = 4  # watches in a row on one simulated run
-
-
-@dataclass(frozen=True)
-class Quiet:
-    """Ordinary life to calibrate on: runs of a scenario without its launches and incidents."""
-
-    spend: HourlySpend
-    training_hours: int
-    _readings: dict[tuple[Baseline, str], list[tuple[Floats, Reading]]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-
-    @property
-    def months(self) -> float:
-        """Watched months, as if no alarm ended a watch."""
-        runs, hours = self.spend.total.shape
-        return float(runs * (hours - self.training_hours) / HOURS_A_MONTH)
-
-    def watches(self, detector: SeriesDetector) -> list[Floats]:
-        """Statistic of each watch, of shape ``(runs, hours of a watch)``.
-
-        Every watch starts the chart anew; the baseline has all that came before.
-        """
-        values, week = self.spend.channel(detector.channel), self.spend.hour_of_week
-        hours, watch = values.shape[1], WATCH_DAYS * 24
-        spans = [(a, a + watch) for a in range(self.training_hours, hours - watch + 1, watch)]
-        many = values.ndim == 3  # a series a feature
-        if not isinstance(detector, Detector):
-            statistic = any_statistic if many else _statistic
-            return [
-                statistic(detector, values[:, :end], week[:end], start)[:, start:]
-                for start, end in spans
-            ]
-        key = (detector.baseline, detector.channel)
-        if key not in self._readings:  # several charts share one baseline
-            layers = [np.ascontiguousarray(layer.T) for layer in _layers(values)]
-            self._readings[key] = [(layer, detector.read(layer, week)) for layer in layers]
-        return [
-            np.fmax.reduce([detector.charted(*one, a, b)[a:].T for one in self._readings[key]])
-            for a, b in spans
-        ]
-
-    def paths(self, detector: SeriesDetector) -> Paths:
-        """The detector's statistic in all watches, ready for any threshold."""
-        return Paths.of(self.watches(detector))
-
-    def false_alarms(self, *detectors: SeriesDetector) -> FalseAlarms:
-        """First alarms of all watches at a detector's own threshold, or at those of several.
-
-        Of several, the first of them to alarm counts, and the watch ends.
-        """
-        paths = [self.paths(detector) for detector in detectors]
-        firsts = [p.first(d.threshold) for d, p in zip(detectors, paths, strict=True)]
-        return paths[0].false_alarms(*firsts)
-
-
-def _layers(values: Floats) -> list[Floats]:
-    """A channel's series, each of shape ``(runs, hours)``."""
-    if values.ndim == 2:
-        return [values]
-    return [np.ascontiguousarray(values[:, :, one]) for one in range(values.shape[2])]
-
-
-def _statistic(
-    detector: SeriesDetector, values: Floats, week: NDArray[np.int64], start: int
-) -> Floats:
-    return detector.statistic(values, week, start)
-
-
-def quiet_runs(
-    scenario: Scenario, seeds: Sequence[int], *, training: int | None = None, workers: int = 2
-) -> Quiet:
-    """Ordinary life of a scenario: its training history, then four watches of four weeks.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        Its history, from the start to its week, is the training window.
-    seeds : sequence of int
-        One run each.
-    training : int, optional
-        Days of a training window of another length.
-    """
-    training = training_days(scenario) if training is None else training
-    ordinary = scenario.without_launches(days=training + WATCHES * WATCH_DAYS)
-    spend = sample_hourly(ordinary, seeds, workers=workers)
-    return Quiet(spend, int(ordinary.calendar.day_starts[training]))
-
-
-def training_days(scenario: Scenario) -> int:
-    """Days from a scenario's start to the week that it is about."""
-    days = (scenario.focus.start - scenario.start).days
-    if days < 14:
-        raise SettingError(
-            f"scenario {scenario.name} must have at least 14 days of history before its week to "
-            f"train detectors on; got {days}"
-        )
-    return days
+ROUNDS: Final = 12
+"""Of a bisection for the common rate."""
 
 
 def checked_rate(false_alarms_per_month: float, months: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 from typing import Final
 
@@ -14,8 +15,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 HOURS_A_MONTH: Final = 720
-STEPS: Final = 40
-"""Of a bisection for a threshold."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class FalseAlarms:
     """
 
     alarms: int
-    exposure_hours: int
+    exposure_hours: float
     clustering: float = 1.0
 
     @property
@@ -48,21 +47,22 @@ class FalseAlarms:
 
 @dataclass(frozen=True)
 class Paths:
-    """Running maxima of a detector's statistic in each watch, of shape ``(runs, hours)``.
+    """Running maxima of a detector's statistic in each watch, of shape ``(runs, bins)``.
 
-    They never fall, so one pass serves every threshold.
+    They never fall, so one pass serves every threshold. `per_hour` are the bins of an hour.
     """
 
     highest: tuple[Floats, ...]
+    per_hour: int = 1
 
     @classmethod
-    def of(cls, watches: Sequence[Floats]) -> Paths:
+    def of(cls, watches: Sequence[Floats], per_hour: int = 1) -> Paths:
         """From the statistic of each watch; NaN never alarms."""
         filled = (np.where(np.isnan(path), -inf, path) for path in watches)
-        return cls(tuple(np.maximum.accumulate(path, axis=1) for path in filled))
+        return cls(tuple(np.maximum.accumulate(path, axis=1) for path in filled), per_hour)
 
     def first(self, threshold: float) -> list[Ints]:
-        """Hour of the first alarm of each run, by watch; the watch's length where there is none."""
+        """Bin of the first alarm of each run, by watch; the watch's length where there is none."""
         return [np.asarray((h <= threshold).sum(axis=1)) for h in self.highest]
 
     def false_alarms(self, *firsts: Sequence[Ints]) -> FalseAlarms:
@@ -74,28 +74,50 @@ class Paths:
             As :meth:`first` gives them, a sequence a detector.
         """
         earliest = [np.minimum.reduce(list(watch)) for watch in zip(*firsts, strict=True)]
-        hours = [watch.shape[1] for watch in self.highest]
-        raised = np.stack([f < n for f, n in zip(earliest, hours, strict=True)])
-        exposure = sum(
-            int(np.minimum(f + 1, n).sum()) for f, n in zip(earliest, hours, strict=True)
-        )
-        return FalseAlarms(int(raised.sum()), exposure, clustering(raised))
+        bins = [watch.shape[1] for watch in self.highest]
+        raised = np.stack([f < n for f, n in zip(earliest, bins, strict=True)])
+        exposure = sum(int(np.minimum(f + 1, n).sum()) for f, n in zip(earliest, bins, strict=True))
+        return FalseAlarms(int(raised.sum()), exposure / self.per_hour, clustering(raised))
 
     def threshold(self, per_month: float) -> float:
-        """Lowest threshold whose rate of first alarms is at most so much; infinity for none."""
+        """Lowest threshold whose rate of first alarms is at most so much; infinity for none.
 
-        def above(threshold: float) -> bool:
-            return self.false_alarms(self.first(threshold)).per_month > per_month
+        It is one of the values that the statistic takes.
+        """
+        values, rates = self._rates
+        few = np.flatnonzero(rates <= per_month)
+        return float(values[few[0]]) if len(few) else inf
 
-        ends = np.concatenate([h[:, -1] for h in self.highest])
-        finite = ends[np.isfinite(ends)]
-        if not len(finite) or above(float(finite.max())):
-            return inf
-        low, high = float(finite.min()) - 1, float(finite.max())
-        for _ in range(STEPS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if above(middle) else (low, middle)
-        return high
+    @cached_property
+    def _rates(self) -> tuple[Floats, Floats]:
+        """Every finite value that a running maximum rises to, and the monthly rate there.
+
+        Raising the threshold past one of them moves that run's first alarm to its next rise; past
+        its last, the alarm is gone.
+        """
+        values, moved, gone, exposure, alarms = [], [], [], 0, 0
+        for path in self.highest:
+            runs, bins = path.shape
+            before = np.concatenate([np.full((runs, 1), -inf), path[:, :-1]], axis=1)
+            run, at = np.nonzero(path > before)  # by run, then by bin
+            last = np.append(run[1:] != run[:-1], True) if len(run) else np.zeros(0, bool)
+            first = np.concatenate([[True], last[:-1]]) if len(run) else np.zeros(0, bool)
+            following = np.where(last, bins, np.roll(at, -1) + 1)
+            values.append(path[run, at])
+            moved.append(following - (at + 1))
+            gone.append(last.astype(np.int64))
+            never = runs - int(first.sum())
+            exposure += int((at[first] + 1).sum()) + never * bins
+            alarms += int(first.sum())
+        every = np.concatenate(values)
+        order = np.argsort(every, kind="stable")
+        every = every[order]
+        bins_to = exposure + np.cumsum(np.concatenate(moved)[order])
+        left = alarms - np.cumsum(np.concatenate(gone)[order])
+        # of equal values, only after the last of them have all runs moved on
+        kept = np.append(every[1:] != every[:-1], True) if len(every) else np.zeros(0, bool)
+        kept &= np.isfinite(every)
+        return every[kept], left[kept] / bins_to[kept] * self.per_hour * HOURS_A_MONTH
 
 
 def clustering(raised: NDArray[np.bool_]) -> float:

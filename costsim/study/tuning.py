@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from costsim.detect import (
-    CUSUM,
-    Detector,
-    FeedSilence,
-    HourOfWeek,
-    NewFeature,
-    SeriesDetector,
-    Shewhart,
-    UserShare,
-)
-from costsim.detect.presets import seasonal_cusum, seasonal_ewma, seasonal_z_score
-from costsim.detect.suite import Suite
+from costsim.detect import SeriesDetector, Suite, suite_members
 from costsim.errors import SettingError
-from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
-from costsim.simulation.loading import load_scenario, scenario_names
-from costsim.study.calibration import (
-    TRAINING_DAYS,
-    WATCH_DAYS,
-    WATCHES,
-    checked_rate,
-    quiet_runs,
-    set_together,
-)
-from costsim.study.comparison import IncidentWatch, outcome, study_seeds
+from costsim.simulation.loading import load_scenario
+from costsim.spend.bins import checked_minutes
+from costsim.study.calibration import checked_rate, set_together
+from costsim.study.incident_runs import IncidentRuns
+from costsim.study.ordinary import OrdinaryLife
+from costsim.study.outcome import outcome
+from costsim.study.quiet import TRAINING_DAYS, WATCH_DAYS, WATCHES, quiet_runs
+from costsim.study.seeds import study_seeds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from matplotlib.axes import Axes
 
     from costsim.records.dataset import Records
     from costsim.show.cards import Ribbon
+    from costsim.show.notches import Notches
     from costsim.simulation.scenario import Scenario
 
 NOTCHES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Times the wanted rate, at which the operating curve is drawn."""
 SHORT_DAYS: Final = 28
-NEW_FEATURE_SHARE: Final = 0.02
-"""Share of a day's budget that a new feature may cost in an hour."""
 JUDGED: Final = (
     "caught_within_2h",
     "caught_within_4h",
@@ -79,6 +66,8 @@ class Tuning:
         A row a detector at the wanted rate: detector, channel, threshold, alone_per_month (on
         fresh runs), first (share of the incident's runs that it was first to alarm in).
     warnings : tuple of str
+    suites : mapping
+        The suite at each notch, by its wanted rate.
     """
 
     scenario: Scenario
@@ -87,6 +76,7 @@ class Tuning:
     members: pd.DataFrame
     seed: int
     warnings: tuple[str, ...] = ()
+    suites: Mapping[float, Suite] = field(default_factory=dict)
 
     @property
     def chosen(self) -> pd.Series[Any]:
@@ -103,6 +93,23 @@ class Tuning:
         return figures.operating_curve(
             self.curve, chosen=self.suite.false_alarms_per_month, ribbon=self.ribbon, ax=ax
         )
+
+    def slider(self, save: str | Path = "suite.toml") -> Notches:
+        """A slider over the notches, and a button that writes the suite of the chosen one.
+
+        Parameters
+        ----------
+        save : str or path
+            File to write; one that is there is replaced.
+        """
+        from costsim.show.notches import Notches
+
+        def write(rate: float) -> str:
+            path = self.suites[rate].write(save, overwrite=True)
+            return f"{path} written: {self.suites[rate].budget_words()}"
+
+        chosen = self.suite.false_alarms_per_month or 1.0
+        return Notches(self.curve, chosen, self.ribbon, write)
 
     @property
     def ribbon(self) -> Ribbon:
@@ -137,41 +144,6 @@ class Tuning:
         return table_html(self.curve, caption=caption) + table_html(self.members)
 
 
-def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector, ...]:
-    """Detectors of the default suite: by hour of the week, for total, feature and user.
-
-    Parameters
-    ----------
-    daily_budget_usd : float, optional
-        With it a user's hour and a new feature's are held against a share of it; without, a
-        user's against the dearest user's of that hour of the week, and a new feature's, which
-        has no history to be held against, not at all.
-
-    Examples
-    --------
-    >>> [detector.name for detector in suite_members()][:2]
-    ['seasonal CUSUM', 'seasonal z-score']
-    """
-    user: SeriesDetector = (
-        UserShare(daily_budget_usd)
-        if daily_budget_usd is not None
-        else Detector(HourOfWeek(), Shewhart(), name="dearest user", channel="top_user")
-    )
-    new = () if daily_budget_usd is None else (NewFeature(NEW_FEATURE_SHARE * daily_budget_usd),)
-    return (
-        seasonal_cusum(),
-        seasonal_z_score(),
-        seasonal_ewma(),
-        Detector(HourOfWeek(), CUSUM(k=1.0), name="feature CUSUM", channel="feature"),
-        Detector(HourOfWeek(), Shewhart(), name="feature z-score", channel="feature"),
-        Detector(HourOfWeek(), CUSUM(k=1.0), name="unit cost CUSUM", channel="unit_cost"),
-        Detector(HourOfWeek(), Shewhart(), name="top feature z-score", channel="top_feature"),
-        user,
-        *new,
-        FeedSilence(HourOfWeek()),
-    )
-
-
 def tune(
     scenario: Scenario | str,
     detectors: Sequence[SeriesDetector] | None = None,
@@ -181,6 +153,9 @@ def tune(
     replicates: int = 200,
     seed: int = 0,
     name: str = "",
+    notches: Sequence[float] = NOTCHES,
+    bin_minutes: int = 60,
+    life: OrdinaryLife | None = None,
     workers: int = 2,
 ) -> Tuning:
     """Set a suite's thresholds on ordinary life, and show what each notch costs and saves.
@@ -191,7 +166,7 @@ def tune(
         Its ordinary life, without launches and incidents, is what thresholds are set on; its
         incident, where it has exactly one in its week, is what they are judged by.
     detectors : sequence of SeriesDetector, optional
-        :func:`suite_members` for the scenario's budget by default.
+        :func:`costsim.detect.suite_members` for the scenario's budget by default.
     false_alarms_per_month : float
         Of all detectors together, above 0.
     calibration_runs : int
@@ -203,6 +178,14 @@ def tune(
         Of the study.
     name : str
         Of the suite; the scenario's by default.
+    notches : sequence of float
+        Times the wanted rate, above 0 and rising, 1 among them: where the curve is drawn. Those
+        too rare for so many runs are left out.
+    bin_minutes : {5, 15, 30, 60}
+        Width of the bins that detectors read: no alarm is known before its bin ends. Finer bins
+        cost time in proportion.
+    life : OrdinaryLife, optional
+        How many launches and campaigns ordinary life has.
     workers : int
         Threads; never changes a number.
 
@@ -226,6 +209,9 @@ def tune(
     ):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise SettingError(f"{what} must be an integer of at least {low}; got {value!r}")
+    if 1 not in notches or list(notches) != sorted({*notches}) or notches[0] <= 0:
+        raise SettingError(f"notches must be above 0, rise, and hold 1; got {list(notches)}")
+    checked_minutes(bin_minutes)
     months = calibration_runs * WATCHES * WATCH_DAYS / 30
     checked_rate(false_alarms_per_month, months)
     daily = wanted.monthly_budget_usd / 30
@@ -237,14 +223,16 @@ def tune(
             wanted,
             study_seeds(seed, purpose, calibration_runs),
             training=training,
+            life=life,
+            bin_minutes=bin_minutes,
             workers=workers,
         )
         for purpose in (1, 2)
     )
     paths = [quiet.paths(detector) for detector in members]
     later = [fresh.paths(detector) for detector in members]
-    incident = _incident(wanted, seed, replicates, workers)
-    rates = [false_alarms_per_month * notch for notch in NOTCHES]
+    incident = _incident(wanted, seed, replicates, bin_minutes, workers)
+    rates = [false_alarms_per_month * notch for notch in notches]
     rates = [rate for rate in rates if rate * months >= 10]
     rows, at = [], {}
     for rate in rates:
@@ -267,9 +255,15 @@ def tune(
             "first": _first_of(chosen, incident),
         }
     )
-    on = f"{calibration_runs} runs of ordinary life of {wanted.name}, seed {seed}"
-    suite = Suite(name or wanted.name, chosen, float(false_alarms_per_month), on)
-    return Tuning(wanted, suite, pd.DataFrame(rows), table, seed)
+    on = (
+        f"{calibration_runs} runs of ordinary life of {wanted.name} with "
+        f"{(life or OrdinaryLife()).words()}, seed {seed}"
+    )
+    suites = {
+        rate: Suite(name or wanted.name, at[rate], float(rate), on, bin_minutes) for rate in rates
+    }
+    suite = suites[false_alarms_per_month]
+    return Tuning(wanted, suite, pd.DataFrame(rows), table, seed, suites=suites)
 
 
 def tune_records(records: Records, *, level: str = "product", **options: Any) -> Tuning:
@@ -307,88 +301,32 @@ def tune_records(records: Records, *, level: str = "product", **options: Any) ->
     return replace(found, warnings=tuple(warnings))
 
 
-def tune_library(**options: Any) -> pd.DataFrame:
-    """Tune a suite for every incident of the library, each on its own ordinary life.
-
-    Parameters
-    ----------
-    **options
-        As of :func:`tune`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a scenario with an incident in its week: scenario, cause, false_alarms (a month, on
-        fresh runs), within_2h and within_4h (shares of the runs without an alarm before the
-        incident), missed, left_out (share of the runs with one), median_h, median_usd and p90_usd
-        (burned), first (the detector that is most often the first). Scenarios whose incident
-        begins before their week are left out.
-    """
-    import pandas as pd
-
-    table = []
-    for name in scenario_names():
-        scenario = load_scenario(name)
-        try:
-            IncidentWatch.of(scenario)
-        except SettingError:  # no incident, or none that lies in the week
-            continue
-        found = tune(scenario, **options)
-        row = found.chosen
-        first = found.members.sort_values(["first", "detector"], ascending=[False, True])
-        table.append(
-            {
-                "scenario": name,
-                "cause": next(iter(scenario.incidents.values())).cause,
-                "false_alarms": row["measured"],
-                "within_2h": row["caught_within_2h"],
-                "within_4h": row["caught_within_4h"],
-                "missed": row["missed"],
-                "left_out": row["early"] + row["false_before_launch"],
-                "median_h": row["delay_median_h"],
-                "median_usd": row["burned_median_usd"],
-                "p90_usd": row["burned_p90_usd"],
-                "first": first["detector"].iloc[0],
-            }
-        )
-    return pd.DataFrame(table)
-
-
 def _history(scenario: Scenario) -> int:
     return (scenario.focus.start - scenario.start).days
 
 
-Judged = tuple[IncidentWatch, HourlySpend]
-
-
-def _incident(scenario: Scenario, seed: int, replicates: int, workers: int) -> Judged | None:
+def _incident(
+    scenario: Scenario, seed: int, replicates: int, bin_minutes: int, workers: int
+) -> IncidentRuns | None:
     if not scenario.incidents:
         return None
-    watch = IncidentWatch.of(scenario)
-    return watch, sample_hourly(scenario, study_seeds(seed, 3, replicates), workers=workers)
+    seeds = study_seeds(seed, 3, replicates)
+    return IncidentRuns.of(scenario, seeds, bin_minutes=bin_minutes, workers=workers)
 
 
-def _firsts(detectors: Sequence[SeriesDetector], judged: Judged) -> Any:
-    """First alarms, shape ``(detectors, runs)``, a large number for none."""
-    watch, spend = judged
-    firsts = np.stack([watch.first(detector, spend) for detector in detectors])
-    return np.where(firsts < 0, np.iinfo(np.int64).max, firsts)
-
-
-def _judged(detectors: Sequence[SeriesDetector], judged: Judged | None) -> dict[str, float]:
+def _judged(detectors: Sequence[SeriesDetector], incident: IncidentRuns | None) -> dict[str, float]:
     """The suite on the incident's runs."""
-    if judged is None:
+    if incident is None:
         return dict.fromkeys(JUDGED, float("nan"))
-    watch, spend = judged
-    first = _firsts(detectors, judged).min(axis=0)
-    found = outcome(watch.rows(np.where(first > watch.end, -1, first), spend, 0))
+    firsts = [incident.first(detector) for detector in detectors]
+    found = outcome(incident.rows(np.minimum.reduce(firsts)))
     return {name: found[name] for name in JUDGED}
 
 
-def _first_of(detectors: Sequence[SeriesDetector], judged: Judged | None) -> list[float]:
+def _first_of(detectors: Sequence[SeriesDetector], incident: IncidentRuns | None) -> list[float]:
     """Share of the runs in which each detector was the first, or one of those, to see it."""
-    if judged is None:
+    if incident is None:
         return [float("nan")] * len(detectors)
-    firsts = _firsts(detectors, judged)
-    seen = (firsts >= judged[0].onset) & (firsts == firsts.min(axis=0)) & (firsts < judged[0].end)
-    return [float(share) for share in seen.mean(axis=1)]
+    each = [incident.first(detector) for detector in detectors]
+    earliest = np.minimum.reduce(each)
+    return [float((incident.seen(first) & (first == earliest)).mean()) for first in each]

@@ -143,6 +143,42 @@ def test_point_by_point_is_as_at_once(detector, case, quiet):
     ]
 
 
+def quarters(begin, days=17):
+    """A rhythm in bins of 15 minutes from the middle of an hour on, gaps, a burst and silence."""
+    index = pd.date_range(begin, periods=days * 96, freq="15min")
+    rng = np.random.default_rng(7)
+    values = (30 + 20 * np.sin(np.arange(len(index)) / 96 * 2 * np.pi)) / 4
+    values = np.round(values * rng.lognormal(0, 0.2, len(index)), 3)
+    values[rng.random(len(index)) < 0.03] = math.nan
+    values[-200:-190] *= 20
+    values[-100:-60] = 0.0
+    return pd.Series(values, index=index)
+
+
+@every
+@pytest.mark.parametrize("begin", ["2024-10-12 09:15Z", "2024-03-16 09:45Z"])
+def test_bins_of_a_quarter_are_at_once_as_one_by_one(detector, begin):
+    """Over both changes of the clocks; an alarm is known when its bin ends."""
+    series = quarters(pd.Timestamp(begin))
+    start = len(series) - 300
+    since = series.index[start]
+    batch = detector.alarms(series, since, ZONE, quiet_hours=3, bin_minutes=15)
+    live = detector.stream(ZONE, since, quiet_hours=3, bin_minutes=15)
+    for time, value in series.items():
+        if not math.isnan(value) or time in (series.index[0], series.index[-1]):
+            live.update(time, value)
+    pd.testing.assert_frame_equal(live.alarms().frame, batch.frame, check_exact=True)
+    assert (batch.frame["known_at"] - batch.frame["time"] == pd.Timedelta("15min")).all()
+    hours = detect.hour_of_week(pd.DatetimeIndex(series.index), ZONE)
+    values = np.stack([series.to_numpy(), series.to_numpy()[::-1]])
+    first = detector.first_alarm(values, hours, start, bin_minutes=15)[0]
+    assert first == (-1 if batch.first is None else series.index.get_loc(batch.first.time))
+    later = series.copy()
+    later.iloc[-50:] = 999.0
+    known = detector.statistic(series.to_numpy(), hours, start, 15)[:-50]
+    np.testing.assert_array_equal(detector.statistic(later, hours, start, 15)[:-50], known)
+
+
 @every
 @settings(max_examples=12, deadline=None)
 @given(case=spend())

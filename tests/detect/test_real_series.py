@@ -56,6 +56,27 @@ def test_what_cannot_be_read_is_one_line(tmp_path, text, line):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("minutes", [5, 15, 30, 60])
+def test_the_bin_is_that_of_the_file(tmp_path, minutes):
+    index = pd.date_range("2024-08-09", periods=40, freq=f"{minutes}min", tz="UTC")
+    usd = pd.Series(np.arange(40.0), index).drop(index[[3, 17]])  # bins without a row
+    text = usd.rename("usd").rename_axis("time").to_csv()
+    series = read_series(written(tmp_path, text))
+    assert series.index.freq == pd.Timedelta(minutes=minutes)
+    assert series.isna().sum() == 2
+    pd.testing.assert_series_equal(series.dropna(), usd, check_freq=False, check_names=False)
+    found = scan_series(series, [FixedThreshold(20.0, channel="total")])
+    assert (found.bin_minutes, found.hours) == (minutes, 38 * minutes // 60)
+    first = next(t for t, v in usd.items() if v * 60 / minutes > 20)
+    assert found.alarms["known_at"].iloc[0] == first + pd.Timedelta(minutes=minutes)
+    hourly = read_series(written(tmp_path, text), bin_minutes=60)
+    assert hourly.sum() == usd.sum()
+    assert hourly.index.freq == pd.Timedelta(hours=1)
+    if minutes > 5:
+        with pytest.raises(DataError, match=f"its rows are {minutes} minutes apart"):
+            read_series(written(tmp_path, text), bin_minutes=5)
+
+
 def test_a_missing_file_and_column_are_said(tmp_path):
     with pytest.raises(DataError, match="there is none"):
         read_series(tmp_path / "none.csv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 
+import pandas as pd
 import pytest
 
 import costsim
@@ -69,6 +70,19 @@ def test_bundled_suites_load_and_say_what_they_stand_on():
         assert len(suite.describe().splitlines()) == 1 + len(suite.detectors)
     # a default serves any budget: no threshold in dollars
     assert all(isinstance(d, Detector | FeedSilence) for d in load_suite("default").detectors)
+
+
+def test_a_suite_has_the_bin_that_its_thresholds_are_for(surprise_run, tmp_path):
+    suite = Suite("quick", (FixedThreshold(20.0, channel="total"),), bin_minutes=15)
+    assert "bins of 15 minutes" in suite.describe()
+    assert load_suite(suite.write(tmp_path / "quick.toml")) == suite
+    assert "bin_minutes" not in Suite("plain", suite.detectors).to_toml()
+    records = surprise_run.records.between("2024-08-12", "2024-08-13")
+    found = suite.scan(records)
+    assert (found.bin_minutes, found.hours, len(found.spend)) == (15, 24, 96)
+    assert set(found.alarms["known_at"] - found.alarms["time"]) == {pd.Timedelta("15min")}
+    with pytest.raises(SettingError, match=r"bin_minutes must be one of .* got 7"):
+        parse_suite({"bin_minutes": 7, "detectors": [{"kind": "FixedThreshold"}]})
 
 
 def test_a_suite_scans_as_its_detectors_do(surprise_run):

@@ -19,7 +19,11 @@ SMALL = {
     "10_explore_spend": {"last_day": "2024-07-21"},
     "20_weekly_report": {"show_users": True},
     "30_tune_detector": {"replicates": 12, "calibration_runs": 6},
-    "50_replay_incident": {"replicates": 12, "calibration_runs": 8},
+    "50_replay_incident": {
+        "replicates": 12,
+        "calibration_runs": 8,
+        "closed_loop": False,  # by itself in tests/report/test_suite_replay.py
+    },
     "60_incident_library": {"size": 0.02},
 }
 

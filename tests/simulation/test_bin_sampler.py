@@ -55,8 +55,8 @@ def called(scenario):
     return channels_of(scenario, SEEDS)
 
 
-def channels_of(scenario, seeds):
-    found = count_calls(scenario, seeds)
+def channels_of(scenario, seeds, minutes=60):
+    found = count_calls(scenario, seeds, minutes)
     return {
         "total": found.usd.sum(axis=2),
         "top_user": found.everyone_usd.max(axis=2),
@@ -119,6 +119,62 @@ def test_quantiles_over_all_busy_hours_agree(drawn, called, name):
     for q in (0.1, 0.5, 0.9, 0.99):
         tolerance = 0.15 if q == 0.99 else 0.08
         assert np.quantile(one, q) == pytest.approx(np.quantile(two, q), rel=tolerance)
+
+
+@pytest.fixture(scope="module")
+def quarters(scenario):
+    """The channels of 48 runs in bins of 15 minutes, drawn and counted from calls."""
+    seeds = range(48)
+    return sample_hourly(scenario, seeds, bin_minutes=15), channels_of(scenario, seeds, 15)
+
+
+def test_quarters_are_those_of_records(scenario, quarters):
+    heard = channels(simulate(scenario, seed=5).records, 15)
+    for name in ("total", "top_user", "top_feature"):
+        np.testing.assert_allclose(quarters[1][name][5], heard[name].to_numpy(), rtol=1e-9)
+
+
+def test_quarters_have_the_same_mean_seed_by_seed(quarters):
+    drawn, called = quarters
+    for name in ("total", "excess"):
+        one, two = drawn.channel(name).sum(axis=1), called[name].sum(axis=1)
+        difference = one - two
+        error = difference.std(ddof=1) / np.sqrt(len(difference))
+        assert abs(difference.mean()) < 4 * error
+        assert error < 0.05 * two.mean()  # else the test could not fail
+
+
+@pytest.mark.parametrize("name", ["total", "top_user", "top_feature"])
+def test_quarters_have_the_same_distribution(quarters, name):
+    """By hour of the day before the launch, and what neighbours within an hour have in common."""
+    drawn, called = quarters
+    p_values, spreads, together = [], [], []
+    for hour in range(7, 23):
+        at = np.arange(4 * hour, 4 * hour + 4)
+        one, two = drawn.channel(name)[:, at], called[name][:, at]
+        p_values.append(ks_2samp(one.ravel(), two.ravel()).pvalue)
+        spreads.append(np.log(one.std() / two.std()))
+        together.append(
+            [np.corrcoef(x[:, :-1].ravel(), x[:, 1:].ravel())[0, 1] for x in (one, two)]
+        )
+    assert min(p_values) > 0.05 / len(p_values) / 5
+    assert np.median(p_values) > 0.1
+    assert abs(np.mean(spreads)) < 0.1
+    mine, theirs = np.mean(together, axis=0)
+    assert mine == pytest.approx(theirs, abs=0.08)
+
+
+def test_bins_within_an_hour_have_its_hour_of_the_week(quarters):
+    drawn = quarters[0]
+    assert drawn.total.shape == (48, 72 * 4)
+    assert (drawn.bin_minutes, drawn.per_hour) == (15, 4)
+    assert drawn.hour_of_week.tolist() == [(96 + b // 4) % 168 for b in range(72 * 4)]
+    assert drawn.each["unit_cost"].shape == (48, 72 * 4, 3)
+
+
+def test_other_bins_are_refused(scenario):
+    with pytest.raises(SettingError, match=r"bin_minutes must be one of \[5, 15, 30, 60\]; got 20"):
+        sample_hourly(scenario, [1], bin_minutes=20)
 
 
 def test_a_run_depends_on_its_own_seed_alone(scenario, drawn):

@@ -233,3 +233,49 @@ def test_a_stopped_run_leaves_its_whole_days(small, tmp_path, limits):
     with pytest.raises(KeyboardInterrupt):  # what was committed before stays
         simulate(scenario, seed=5, out=out, workers=1, limits=limits, progress=stop)
     assert read_records(out).manifest.files == whole.manifest.files
+
+
+def test_a_suite_on_duty_hears_what_the_same_suite_finds_in_the_records(tmp_path):
+    """Its channels of a series a feature included; after the act the incident costs nothing."""
+    from costsim.detect import CUSUM, Detector, HourOfWeek, Shewhart, Suite
+    from costsim.simulation import parse_scenario
+
+    scenario = load_scenario("night-script")
+    features = {n: scenario.features[n] for n in ("code_review", "support_chat")}
+    alone = scenario.model_copy(update={"features": features})
+    begin = pd.Timestamp("2024-08-09 20:00", tz="America/New_York")
+    plain = simulate(alone, seed=3)
+    rows = plain.records.between(begin).to_pandas(["call_id", "timestamp", "total_cost_nano"])
+    paid = plain.truth.merge(rows, on="call_id")
+    for detector in (
+        Detector(HourOfWeek(), CUSUM(h=40.0), name="features", channel="feature"),
+        Detector(HourOfWeek(), Shewhart(limit=6.0), name="cost", channel="unit_cost"),
+    ):
+        suite = Suite("one", (detector,))
+        file = suite.write(tmp_path / f"{detector.name}.toml")
+        people = {"suite": str(file), "ingestion_lag_minutes": 0, "reaction_minutes": 40,
+                  "action": "kill", "feature": "code_review",
+                  "starts": "2024-08-09T20:00:00"}  # fmt: skip
+        data = alone.model_dump(mode="json", exclude_none=True) | {"operations": people}
+        result = simulate(parse_scenario(data), seed=3)
+        # the hour whose records are in when watching begins is the one before
+        found = suite.scan(plain.records, start=begin - pd.Timedelta(hours=1)).alarms
+        told = result.timeline.set_index("kind")["time"]
+        assert told[f"alarm of {detector.name}"] == found["known_at"].iloc[0]
+        acted = found["known_at"].iloc[0] + pd.Timedelta(minutes=40)
+        assert told["kill"] == acted
+        mine = result.records.between(acted).to_pandas(["feature_name", "status"])
+        assert set(mine.loc[mine["feature_name"] == "code_review", "status"]) == {"denied"}
+        until = paid[paid["time"] < acted]
+        expected = (until["total_cost_nano"] - until["counterfactual_cost_nano"]).sum()
+        got = result.records.between(begin, acted).to_pandas(["call_id", "total_cost_nano"])
+        burned = result.truth.merge(got, on="call_id")
+        assert expected > 10e9
+        assert (burned["total_cost_nano"] - burned["counterfactual_cost_nano"]).sum() == expected
+
+
+def test_a_suite_on_duty_that_is_not_there_is_refused(small):
+    with pytest.raises(SettingError, match=r"operations.suite: suite must be one of 'default'"):
+        small(operations={"suite": "nope"})
+    with pytest.raises(SettingError, match="action 'kill' needs detectors or suite"):
+        small(operations={"action": "kill"})

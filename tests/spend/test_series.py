@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from costsim import spend
-from costsim.errors import DataError
+from costsim.errors import DataError, SettingError
 from costsim.records import Records
 
 COUNTS = ["calls", "input_tokens", "output_tokens", "cost_nano", "unpriced_calls"]
@@ -155,6 +155,34 @@ def test_channels_are_the_total_and_the_dearest_user_and_feature(rows, records):
     assert heard.total.index.equals(heard.top_user.index)
     assert (heard.top_user <= heard.total + 1e-12).all()
     assert str(heard.total.index.tz) == "UTC"
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu"])
+@pytest.mark.parametrize("minutes", [5, 15, 30])
+def test_channels_of_finer_bins_add_up_to_hours(rows, records, zone, minutes):
+    records = records.in_zone(zone)
+    heard, hours = spend.channels(records, minutes), spend.channels(records)
+    assert heard.bin_minutes == minutes
+    assert set(np.diff(heard.total.index)) == {np.timedelta64(minutes, "m")}
+    first = hours.total.index[0]
+    in_hour = first + (heard.total.index - first).floor("h")
+    for name in ("total", "features", "calls"):
+        fine = heard[name].groupby(in_hour).sum()
+        wanted = hours[name].loc[fine.index]
+        np.testing.assert_allclose(fine.to_numpy(), wanted.to_numpy(), rtol=1e-9, atol=1e-12)
+        assert hours[name].to_numpy().sum() == pytest.approx(fine.to_numpy().sum())
+    costs = with_costs(rows).dropna(subset=["user_id"])
+    shift = (first - first.floor("h")) % pd.Timedelta(minutes=minutes)
+    costs["time"] = (costs["timestamp"] - shift).dt.floor(f"{minutes}min") + shift
+    best = costs.groupby(["time", "user_id"])["cost_nano"].sum().groupby(level=0).max() / 1e9
+    np.testing.assert_allclose(heard.top_user[best.index], best, rtol=1e-12)
+    for name, series in heard.each("unit_cost").items():
+        np.testing.assert_array_equal(series.notna(), heard.calls[name] >= 20)
+
+
+def test_other_bins_are_refused(records):
+    with pytest.raises(SettingError, match=r"bin_minutes must be one of .* got 10"):
+        spend.channels(records, 10)
 
 
 def test_each_feature_has_its_dollars_from_its_first_call_and_what_a_call_costs(surprise_run):

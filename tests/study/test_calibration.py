@@ -19,7 +19,8 @@ from costsim.detect.charts import Shewhart
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import HourlySpend
 from costsim.study import FalseAlarms, calibrate, quiet_runs
-from costsim.study.calibration import WATCH_DAYS, WATCHES, Quiet, training_days
+from costsim.study.false_alarms import Paths
+from costsim.study.quiet import WATCH_DAYS, WATCHES, Quiet, training_days
 
 # Garwood (1936), 95% limits of a Poisson mean.
 PUBLISHED = {0: (0, 3.689), 1: (0.0253, 5.572), 5: (1.623, 11.668), 10: (4.795, 18.390)}
@@ -60,7 +61,7 @@ def quiet_of(total, training=0):
     """Ordinary life that is written down: dollars of shape (runs, hours)."""
     total = np.asarray(total, dtype=float)
     week = np.arange(total.shape[1]) % 168
-    return Quiet(HourlySpend(total, total, total, total * 0, week), training)
+    return Quiet(HourlySpend(total, total, total, total * 0, week), training, 0)
 
 
 def test_a_watch_ends_with_its_first_alarm_and_exposure_with_it():
@@ -70,6 +71,25 @@ def test_a_watch_ends_with_its_first_alarm_and_exposure_with_it():
     dollars[0, hours + 99] = 100
     found = quiet_of(dollars).false_alarms(FixedThreshold(50.0, channel="total"))
     assert (found.alarms, found.exposure_hours) == (2, 10 + 100 + 2 * hours)
+
+
+@pytest.mark.parametrize("minutes", [5, 15, 60])
+def test_a_watch_is_four_weeks_and_exposure_is_hours_whatever_the_bin(minutes):
+    per_hour, hours = 60 // minutes, WATCH_DAYS * 24
+    dollars = np.ones((2, (24 + 2 * hours) * per_hour)) / per_hour
+    dollars[0, (24 + 10) * per_hour - 1] = 100  # the last bin of the tenth hour
+    dollars[1, 3] = 100  # in training
+    week = np.arange(24 + 2 * hours).repeat(per_hour) % 168
+    spend = HourlySpend(dollars, dollars, dollars, dollars * 0, week, {}, minutes)
+    quiet = Quiet(spend, 24, 0)
+    found = quiet.false_alarms(FixedThreshold(50.0, channel="total"))
+    assert (found.alarms, found.exposure_hours) == (1, 10 + 3 * hours)
+    assert found.per_month == pytest.approx(720 / (10 + 3 * hours))
+    assert quiet.months == pytest.approx(2 * 2 * hours / 720)
+    shared = Detector(HourOfWeek(), Shewhart(), channel="total")
+    alone = shared.statistic(dollars[:, : (24 + hours) * per_hour], week[: (24 + hours) * per_hour],
+                             24 * per_hour, minutes)  # fmt: skip
+    np.testing.assert_array_equal(quiet.watches(shared)[0], alone[:, 24 * per_hour :])
 
 
 def test_alarms_that_come_together_are_fewer_pieces_of_news():
@@ -112,6 +132,7 @@ def test_ordinary_life_is_the_history_and_then_four_watches(scenario, tuning):
     assert hours == days * 24 - 1
     assert tuning.training_hours == 14 * 24 - 1
     assert not tuning.spend.excess.any()
+    assert tuning.ordinary_features == 2
     assert len(tuning.watches(DETECTORS[0])) == WATCHES
     assert tuning.months == pytest.approx(60 * WATCHES * WATCH_DAYS / 30)
 
@@ -163,3 +184,23 @@ def test_rates_that_cannot_be_shown_are_refused(tuning):
 def test_two_weeks_of_history_are_needed(small):
     with pytest.raises(SettingError, match=r"at least 14 days of history before its week .* got 7"):
         quiet_runs(small(days=14), [1])
+
+
+def test_the_lowest_threshold_for_a_rate_is_found_among_all_of_them():
+    rng = np.random.default_rng(0)
+    for trial in range(6):
+        watches = [rng.normal(size=(20, 50)).round(1 if trial % 2 else 9) for _ in range(2)]
+        watches[0][3] = np.nan  # never judged
+        watches[1][0, 7] = np.inf  # alarms at any threshold
+        paths = Paths.of(watches)
+        every = np.unique(np.concatenate([w[np.isfinite(w)] for w in watches]))
+        rates = np.array([paths.false_alarms(paths.first(t)).per_month for t in every])
+        for wanted in (10.0, 20.0, 40.0, 100.0):
+            enough = every[rates <= wanted]
+            best = enough[0] if len(enough) else np.inf
+            found = paths.threshold(wanted)
+            if np.isfinite(best):
+                assert paths.false_alarms(paths.first(found)).per_month <= wanted
+                assert found <= best
+            else:
+                assert found == np.inf

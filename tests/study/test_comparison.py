@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, bootstrap
 
-from costsim.detect import Detector, FixedThreshold, TrailingMean, UserShare
+from costsim.detect import Detector, FixedThreshold, Suite, TrailingMean, UserShare
 from costsim.detect.charts import Shewhart
 from costsim.errors import SettingError
+from costsim.show import figures
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
-from costsim.study import FalseAlarms, compare_detectors
-from costsim.study.comparison import IncidentWatch, _summary, study_seeds
+from costsim.study import compare_detectors
+from costsim.study.incident_runs import IncidentRuns, IncidentWatch
+from costsim.study.outcome import outcome, paired_difference
+from costsim.study.seeds import study_seeds
 
 DETECTORS = [
     FixedThreshold(6.0, channel="total"),
@@ -121,15 +124,19 @@ def hand_made():
     return HourlySpend(total, total, total, excess, np.arange(10))
 
 
+def hand_runs(rule, lag):
+    watch = IncidentWatch(start=2, launch=4, onset=6, end=10)
+    watched = IncidentRuns.at([watch] * 6, hand_made())
+    return watched.rows(watched.first(rule), lag)
+
+
 @pytest.mark.parametrize(
     ("lag", "hours", "burned"),
     [(0, [1, 3], [10, 70]), (1, [2, 4], [30, 150]), (5, [6, 8], [150, 150])],
 )
 def test_early_false_caught_and_missed_are_told_apart(lag, hours, burned):
     rule = FixedThreshold(50.0, channel="total")
-    runs = IncidentWatch(start=2, launch=4, onset=6, end=hand_made().total.shape[1]).runs(
-        rule, hand_made(), lag
-    )
+    runs = hand_runs(rule, lag)
     assert runs["false"].tolist() == [False, True, False, False, False, False]
     assert runs["early"].tolist() == [False, False, True, False, False, False]
     assert runs["missed"].tolist() == [True, False, False, False, False, True]
@@ -141,17 +148,14 @@ def test_early_false_caught_and_missed_are_told_apart(lag, hours, burned):
 
 def test_a_summary_by_hand():
     rule = FixedThreshold(50.0, channel="total")
-    runs = IncidentWatch(start=2, launch=4, onset=6, end=hand_made().total.shape[1]).runs(
-        rule, hand_made(), 0
-    )
-    row = _summary(rule, "nominal", runs, FalseAlarms(10, 7200))
+    runs = hand_runs(rule, 0)
+    row = outcome(runs)
     assert row["kept_runs"] == 4
     assert (row["caught_within_1h"], row["caught_within_4h"], row["missed"]) == (0.25, 0.5, 0.5)
     assert np.isnan(row["delay_median_h"])  # of 1, 3, never, never
     assert np.isnan(row["delay_p90_h"])
     assert row["delay_mean_h"] == 2
     assert row["burned_mean_usd"] == (10 + 70 + 150 + 150) / 4
-    assert row["false_alarms_per_month"] == 1
     low = binomtest(2, 4).proportion_ci(0.90, method="exact").low  # one-sided 95%
     assert row["caught_within_4h_low"] == pytest.approx(low)
 
@@ -194,15 +198,17 @@ def test_a_result_shows_itself(found):
     import matplotlib.pyplot as plt
 
     assert found.best.name in repr(found)
-    assert "next: .to_frame(), .plot()" in repr(found)
+    assert "next: .to_frame(), .differences(), .plot()" in repr(found)
     assert "<table" in found._repr_html_()
     assert len(found.to_frame()) == 6
     least = found.summary.query("setting == 'calibrated'")["burned_mean_usd"].min()
     assert found.row(found.best.name)["burned_mean_usd"] == least
     with pytest.raises(SettingError, match=r"detector must be one of .* got 'nobody'"):
         found.row("nobody")
-    axes = found.plot()
-    assert axes.figure is not None
+    assert found.plot().figure is not None
+    text = figures.alt_text(found.plot_curve())
+    assert all(d.name in text for d in found.detectors)
+    assert "The limit line is" in text
     plt.close("all")
 
 
@@ -236,3 +242,64 @@ def test_scenarios_without_one_incident_or_without_history_are_refused(small, sc
                 }
             )
         )
+
+
+def test_differences_are_paired_and_say_when_they_are_decided(found):
+    table = found.differences()
+    assert found.best.name not in set(table["detector"])
+    assert (table["usd"].diff().dropna() >= 0).all()
+    assert ((table["usd_low"] <= table["usd"]) & (table["usd"] <= table["usd_high"])).all()
+    back = found.differences(to=table["detector"].iloc[-1]).set_index("detector")
+    mirrored = back.loc[found.best.name]
+    assert mirrored["usd"] == pytest.approx(-table["usd"].iloc[-1])
+    assert mirrored["decided"] == table["decided"].iloc[-1]
+    with pytest.raises(SettingError, match="detector must be one of"):
+        found.differences(to="nobody")
+
+
+def test_the_paired_interval_is_that_of_an_independent_bootstrap():
+    rng = np.random.default_rng(5)
+    one = rng.lognormal(3, 0.5, 150)
+    other = one * rng.lognormal(0.2, 0.3, 150)
+    left_out = {"early": rng.random(150) < 0.1, "false": np.zeros(150, dtype=bool)}
+    tables = [pd.DataFrame({"burned_usd": usd} | left_out) for usd in (other, one)]
+    mean, low, high = paired_difference(*tables)
+    gaps = (other - one)[~left_out["early"]]
+    wanted = bootstrap((gaps,), np.mean, method="percentile", n_resamples=9999, rng=1)
+    assert mean == pytest.approx(gaps.mean())
+    width = np.ptp(list(wanted.confidence_interval))
+    assert (low, high) == pytest.approx(tuple(wanted.confidence_interval), abs=0.1 * width)
+
+
+def test_runs_are_added_until_the_dollars_are_known_well_enough(scenario):
+    settings = {"replicates": 10, "calibration_runs": 8, "seed": 4, "false_alarms_per_month": 2.0}
+    said = []
+    few = compare_detectors(scenario, DETECTORS[:1], **settings)
+    more = compare_detectors(scenario, DETECTORS[:1], precision=0.1, say=said.append, **settings)
+    count = more.runs["run"].nunique()
+    assert count > 10
+    assert count % 10 == 0
+    # the first runs are the same ones; and the width that was asked for is met, or all are used
+    same = more.runs[more.runs["run"] < 10].reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, few.runs[few.runs["run"] < 10].reset_index(drop=True))
+    kept = more.runs.query("setting == 'calibrated' and not early and not false")["burned_usd"]
+    assert count == 100 or 1.96 * kept.sem() <= 0.1 * kept.mean()
+    assert any("more runs" in line for line in said)
+
+
+def test_the_suite_is_calibrated_as_one_and_compared_beside_the_others(scenario):
+    suite = Suite("together", tuple(DETECTORS))
+    found = compare_detectors(
+        scenario, [*DETECTORS, suite], replicates=20, calibration_runs=20, seed=3
+    )
+    row = found.row("together")
+    assert row["false_alarms_per_month"] < 1.7
+    assert np.isnan(row["threshold"])
+    assert found.best.name != "together"
+    # hours of the suite are the earliest of its members', at its own thresholds
+    members = next(c for c in found.candidates if c.name == "together").at(1.0)
+    watched = IncidentRuns.of(scenario, study_seeds(3, 3, 20))
+    first = np.minimum.reduce([watched.first(member) for member in members])
+    mine = found.runs.query("detector == 'together' and setting == 'calibrated'")
+    caught = mine["first_h"].notna().to_numpy()
+    assert (first[caught] + 1 - watched.onset[caught] == mine["first_h"][caught]).all()

@@ -17,6 +17,7 @@ from costsim.detect import (
     load_suite,
     seasonal_cusum,
     seasonal_z_score,
+    suite_members,
 )
 from costsim.errors import SettingError
 from costsim.show import figures
@@ -25,8 +26,8 @@ from costsim.simulation.bin_sampler import sample_hourly
 from costsim.simulation.settings import Incident
 from costsim.study import quiet_runs, tune, tune_records
 from costsim.study.calibration import calibrate, calibrate_together
-from costsim.study.comparison import IncidentWatch, study_seeds
-from costsim.study.tuning import suite_members
+from costsim.study.incident_runs import IncidentWatch
+from costsim.study.seeds import study_seeds
 
 PAIR = (seasonal_cusum(), seasonal_z_score())
 
@@ -105,7 +106,14 @@ def test_delays_and_dollars_are_those_of_the_first_member_to_alarm(tuned, surpri
     """Run by run from the detectors' own first alarms."""
     watch, spend = IncidentWatch.of(surprise), sample_hourly(surprise, study_seeds(2, 3, 40))
     burned, caught = [], 0
-    alarms = [watch.first(detector, spend).tolist() for detector in tuned.suite.detectors]
+    hours, week = spend.hour_of_week[: watch.end], watch.end
+    alarms = []
+    for detector in tuned.suite.detectors:
+        values = spend.channel(detector.channel)[:, :week]
+        layers = [values] if values.ndim == 2 else list(np.moveaxis(values, 2, 0))
+        each = [d.first_alarm(layer, hours, watch.start) for layer in layers for d in [detector]]
+        each = np.where(np.array(each) < 0, 10**6, each).min(axis=0)
+        alarms.append(np.where(each == 10**6, -1, each).tolist())
     for run, hours in enumerate(zip(*alarms, strict=True)):
         first = min((hour for hour in hours if hour >= 0), default=None)
         if first is not None and first < watch.onset:
@@ -173,3 +181,15 @@ def test_a_new_feature_that_leaks_is_seen_in_an_hour_and_a_planned_launch_is_lef
     # the calibrated sum of the total takes the better part of a day
     slow = watch.first(seasonal_cusum(h=13.6), spend)
     assert np.median(slow) >= watch.onset + 6
+
+
+def test_the_slider_saves_the_suite_of_its_notch(tmp_path):
+    found = tune("quiet", PAIR, calibration_runs=8, false_alarms_per_month=2, notches=(0.5, 1, 2))
+    notches = found.slider(tmp_path / "mine.toml")
+    assert notches.rates == [1.0, 2.0, 4.0]
+    assert "4 false alarms a month" in notches.save(4.0)
+    saved = load_suite(tmp_path / "mine.toml")
+    assert saved == found.suites[4.0]
+    assert saved.detectors[0].threshold < found.suite.detectors[0].threshold
+    with pytest.raises(SettingError, match="notches must be above 0, rise, and hold 1"):
+        tune("quiet", PAIR, notches=(2, 3))

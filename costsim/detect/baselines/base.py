@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from math import inf
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.hours import BoolArray, FloatArray
 from costsim.errors import SettingError
 
@@ -71,8 +72,8 @@ class Baseline(Protocol):
     cannot differ, and a bin can only be judged by what came before it.
     """
 
-    def begin(self, n_series: int) -> BaselineState:
-        """Start with no history."""
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> BaselineState:
+        """Start with no history; hours of the settings are so many bins of `width`."""
         ...
 
     def describe(self) -> str:

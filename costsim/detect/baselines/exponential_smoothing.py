@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costsim.detect.baselines.refitted import RefittedBaseline, is_flat, within_reach, without_gaps
+from costsim.detect.baselines.refitted import (
+    RefittedBaseline,
+    is_flat,
+    mean_levels,
+    within_reach,
+    without_gaps,
+)
 from costsim.detect.hours import HOURS_IN_WEEK, FloatArray, IntArray
 
 
@@ -22,7 +28,7 @@ class ExponentialSmoothing(RefittedBaseline):
     min_weeks : int
         History needed before anything is expected, at least 2; half of it must be known.
     refit_hours : int
-        It is fitted anew each so many bins, at least 1; the newest bin that a forecast knows is
+        It is fitted anew each so many hours, at least 1; the newest bin that a forecast knows is
         up to so many hours old.
     offset_usd : float
         Dollars an hour added before the logarithm, above 0.
@@ -53,6 +59,9 @@ class ExponentialSmoothing(RefittedBaseline):
     slowly lags behind growth. With two or three weeks the season has learnt the noise. It goes
     by bins, so when the clocks change it is an hour off until weeks have passed.
 
+    Of bins shorter than an hour the mean level of each hour is fitted, and forecast for each of
+    its bins.
+
     References
     ----------
     Hyndman, Koehler, Ord and Snyder, Forecasting with Exponential Smoothing (2008).
@@ -79,7 +88,7 @@ class ExponentialSmoothing(RefittedBaseline):
         """Fit one series; see `RefittedBaseline`."""
         from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
-        filled = without_gaps(levels, hours)
+        filled = without_gaps(mean_levels(levels), hours)
         scale = np.ones(len(ahead))
         if is_flat(filled):
             return np.full(len(ahead), filled[-1]), scale

@@ -15,6 +15,7 @@ from costsim.detect.baselines.base import (
     checked_baseline,
 )
 from costsim.detect.baselines.hour_of_week import HourOfWeek
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.hours import BoolArray, FloatArray
 from costsim.errors import SettingError
 
@@ -28,14 +29,14 @@ class Guarded:
     baseline : Baseline
         What is guarded. It must judge bins before it learns from them, so not `IncludingWindow`.
     guard_hours : int
-        Newest bins that are not learnt from yet, at least 0 and less than `freeze_days`. When
+        Newest hours that are not learnt from yet, at least 0 and less than `freeze_days`. When
         the baseline freezes they are never learnt from: the incident may have begun in them.
     k, h : float
         It freezes once what exceeds `k` scatters adds up to `h`, and thaws once that sum, which
         grows no further, is back at 0: after h/k calm bins. `k` at least 0, `h` above 0;
-        infinity never freezes.
+        infinity never freezes. Like those of a chart they count bins, whatever their width.
     freeze_days : int
-        A freeze that lasts so many days of 24 bins is no incident but the new normal, at least
+        A freeze that lasts so many days of 24 hours is no incident but the new normal, at least
         1: the baseline begins again with nothing but what was spent in it.
 
     Raises
@@ -97,9 +98,9 @@ class Guarded:
                 f"{self.baseline!r}"
             )
 
-    def begin(self, n_series: int) -> _GuardedState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _GuardedState:
         """Start with no history."""
-        return _GuardedState(self, n_series)
+        return _GuardedState(self, n_series, width)
 
     def describe(self) -> str:
         """Say in words what is expected."""
@@ -111,9 +112,11 @@ class Guarded:
 
 
 class _GuardedState:
-    def __init__(self, settings: Guarded, n_series: int) -> None:
+    def __init__(self, settings: Guarded, n_series: int, width: BinWidth) -> None:
         self._settings = settings
-        self._most = 24 * settings.freeze_days
+        self._width = width
+        self._guard = settings.guard_hours * width.per_hour
+        self._most = 24 * settings.freeze_days * width.per_hour
         self._shared = self._start(n_series)
         self._own: dict[int, PatientState] = {}  # of series that have begun again
         self._waiting: deque[tuple[FloatArray, int, BoolArray]] = deque()
@@ -122,7 +125,7 @@ class _GuardedState:
         self._frozen = np.zeros(n_series, dtype=np.int64)  # bins since it froze, 0 if it has not
 
     def _start(self, n_series: int) -> PatientState:
-        state = self._settings.baseline.begin(n_series)
+        state = self._settings.baseline.begin(n_series, self._width)
         assert isinstance(state, PatientState)
         return state
 
@@ -134,7 +137,7 @@ class _GuardedState:
         self._waiting.append((dollars, hour_of_week, self._frozen > 0))
         for one in np.flatnonzero(self._frozen >= self._most).tolist():
             self._begin_again(one)
-        if len(self._waiting) > self._settings.guard_hours:
+        if len(self._waiting) > self._guard:
             row, hour, frozen = self._waiting.popleft()
             kept = frozen if frozen.any() else None
             self._shared.learn(row, hour, kept)
@@ -161,7 +164,7 @@ class _GuardedState:
 
     def _begin_again(self, one: int) -> None:
         """Know nothing but the freeze, as late as ever."""
-        state, guard = self._start(1), self._settings.guard_hours
+        state, guard = self._start(1), self._guard
         frozen = [(row[one : one + 1], hour) for row, hour in self._newest]
         for number, (dollars, hour) in enumerate(frozen):
             state.judge(dollars, hour)

@@ -9,6 +9,7 @@ import numpy as np
 
 from costsim.detect.baselines.base import PatientState, Reading, at_least
 from costsim.detect.baselines.scatter import RobustScatter, Scatter, known_median
+from costsim.detect.bin_width import HOURLY, BinWidth, HourClock
 from costsim.detect.hours import HOURS_IN_WEEK, BoolArray, FloatArray
 
 
@@ -26,13 +27,13 @@ class HourOfWeek:
         Dollars an hour added before the logarithm, above 0. Far above it a bin is judged by its
         ratio to what was expected, far below it by the dollars: 3 cents instead of 1 is nothing.
     scale_hours : int
-        Past residuals that the scatter is taken from, at least 24.
+        Hours of past residuals that the scatter is taken from, at least 24.
     min_scale_hours : int
-        Known residuals needed before anything is judged, from 2 to `scale_hours`.
+        Hours of known residuals needed before anything is judged, from 2 to `scale_hours`.
     guard_hours : int
-        Newest residuals left out of the scatter, at least 0.
+        Hours of the newest residuals left out of the scatter, at least 0.
     refit_hours : int
-        The scatter is taken anew each so many bins, at least 1.
+        The scatter is taken anew each so many hours, at least 1.
     min_scale : float
         Floor of the scatter in log units (0.05 is about 5%), above 0: a constant has none.
     winsor : float
@@ -58,6 +59,10 @@ class HourOfWeek:
     level that stays up for good alarms for about `weeks`/2 weeks before it is the new normal,
     two weeks of incident in a row blind the scatter, and a holiday is compared with working
     days.
+
+    Bins shorter than an hour are held at their rate against the median of all bins of that hour
+    in the weeks before, and their scatter is that of such bins: the rhythm of a week does not
+    change within an hour. Bins of the hour that is running are learnt from when it is over.
 
     Where the clock goes back an hour of the week comes twice, and the first is the newest
     occurrence for the second.
@@ -93,9 +98,9 @@ class HourOfWeek:
         at_least("min_scale", self.min_scale, 1e-9)
         at_least("winsor", self.winsor, 1e-9)
 
-    def begin(self, n_series: int) -> HourOfWeekState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> HourOfWeekState:
         """Start with no history."""
-        return HourOfWeekState(self, n_series)
+        return HourOfWeekState(self, n_series, width)
 
     @property
     def scatter(self) -> Scatter:
@@ -112,49 +117,72 @@ class HourOfWeek:
 class HourOfWeekState(PatientState):
     """An `HourOfWeek` at work."""
 
-    def __init__(self, settings: HourOfWeek, n_series: int) -> None:
+    def __init__(self, settings: HourOfWeek, n_series: int, width: BinWidth = HOURLY) -> None:
         self._settings = settings
+        self._rate = width.rate
+        self._clock = HourClock(width)
         self._every = np.arange(n_series)
-        self._past = np.full((HOURS_IN_WEEK, n_series, settings.weeks), np.nan)
+        self._past = np.full((HOURS_IN_WEEK, n_series, settings.weeks, width.per_hour), np.nan)
         self._seen = np.zeros((HOURS_IN_WEEK, n_series), dtype=np.int64)
-        self._scatter = RobustScatter(settings.scatter, n_series)
-        self._places: deque[FloatArray] = deque()
-        self._bins = 0
+        self._scatter = RobustScatter(settings.scatter, n_series, width)
+        self._places: deque[FloatArray] = deque()  # of bins that are not learnt from yet
+        self._hours = 0
+        self._here = np.full(n_series, np.nan)  # what is expected of the running hour's bins
+        self._late = HourClock(width)  # of the bins that are learnt from
+        self._hour = 0
+        self._now = np.full((n_series, width.per_hour), np.nan)  # levels of the hour being learnt
+        self._bin = 0
 
     def judge(self, dollars: FloatArray, hour_of_week: int) -> Reading:
         """Judge the next bin of each series by what has been learnt so far."""
         settings = self._settings
-        if self._bins % settings.refit_hours == 0:
-            self._scatter.refit()
-        self._bins += 1
-        place = self._place(hour_of_week)
+        if self._clock.begins(hour_of_week):
+            if self._hours % settings.refit_hours == 0:
+                self._scatter.refit()
+            self._hours += 1
+            self._here = self._place(hour_of_week)
+        place = self._here
         self._places.append(place)
         z = (self._level(dollars) - place) / self._scatter.value
-        return Reading(np.maximum(np.exp(place) - settings.offset_usd, 0.0), z)
+        return Reading(np.maximum(np.exp(place) - settings.offset_usd, 0.0) / self._rate, z)
 
     def learn(
         self, dollars: FloatArray, hour_of_week: int, frozen: BoolArray | None = None
     ) -> None:
         """Learn from the oldest bin that was judged and has not been learnt from."""
         level, place = self._level(dollars), self._places.popleft()
-        self._remember(
-            level if frozen is None else np.where(frozen, np.nan, level), place, hour_of_week
-        )
-        self._scatter.add(level - place, frozen)
-
-    def _level(self, dollars: FloatArray) -> FloatArray:
-        return np.asarray(np.log(np.maximum(dollars, 0.0) + self._settings.offset_usd))
-
-    def _place(self, hour: int) -> FloatArray:
-        count = np.minimum(self._seen[hour], self._settings.weeks)
-        middle = known_median(self._past[hour], count, self._every)
-        return np.where(count >= self._settings.min_weeks, middle, np.nan)
-
-    def _remember(self, level: FloatArray, place: FloatArray, hour: int) -> None:
+        if self._late.begins(hour_of_week):
+            self._remember()  # an hour that a change of clocks has cut short
+            self._hour = hour_of_week
         # fmin and fmax pass over the NaN bounds of bins without a baseline.
         reach = self._settings.winsor * self._scatter.value
         kept = np.fmin(np.fmax(level, place - reach), place + reach)
-        known = np.flatnonzero(~np.isnan(level))
-        slot = self._seen[hour, known] % self._settings.weeks
-        self._past[hour, known, slot] = kept[known]
-        self._seen[hour, known] += 1
+        np.copyto(
+            kept, np.nan, where=np.isnan(level) if frozen is None else np.isnan(level) | frozen
+        )
+        self._now[:, self._bin] = kept
+        self._bin += 1
+        if self._bin == self._now.shape[1]:
+            self._remember()
+        self._scatter.add(level - place, frozen)
+
+    def _level(self, dollars: FloatArray) -> FloatArray:
+        worth = np.maximum(dollars, 0.0) * self._rate
+        return np.asarray(np.log(worth + self._settings.offset_usd))
+
+    def _place(self, hour: int) -> FloatArray:
+        past = self._past[hour].reshape(len(self._every), -1)
+        count = np.minimum(self._seen[hour], self._settings.weeks)
+        if past.shape[1] > self._settings.weeks:
+            count = np.asarray(~np.isnan(past)).sum(axis=1)
+        middle = known_median(past, count, self._every)
+        return np.where(self._seen[hour] >= self._settings.min_weeks, middle, np.nan)
+
+    def _remember(self) -> None:
+        """Take in the hour that is over; of a series of which nothing was known, nothing."""
+        known = (~np.isnan(self._now)).any(axis=1).nonzero()[0]
+        slot = self._seen[self._hour, known] % self._settings.weeks
+        self._past[self._hour, known, slot] = self._now[known]
+        self._seen[self._hour, known] += 1
+        self._now.fill(np.nan)
+        self._bin = 0

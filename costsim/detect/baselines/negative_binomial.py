@@ -14,7 +14,7 @@ from costsim.detect.hours import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class NegativeBinomialGLM(RefittedBaseline):
-    """Mean and variance of the calls of an hour: log-linear in hour of day and day of week.
+    """Mean and variance of the calls of a bin: log-linear in hour of day and day of week.
 
     Parameters
     ----------
@@ -23,9 +23,9 @@ class NegativeBinomialGLM(RefittedBaseline):
     min_weeks : int
         History needed before anything is expected, at least 2; half of it must be known.
     refit_hours : int
-        It is fitted anew each so many bins, at least 1.
+        It is fitted anew each so many hours, at least 1.
     offset_usd : float
-        Added to every count and taken off what is expected, above 0: an hour in which nobody
+        Added to every bin's count and taken off what is expected, above 0: an hour in which nobody
         ever called would else have a mean of exactly 0, and a coefficient of minus infinity. In
         the units of the series, calls.
     winsor : float
@@ -43,7 +43,7 @@ class NegativeBinomialGLM(RefittedBaseline):
     Notes
     -----
     For a series of calls (or other counts): give it dollars and its variance means nothing. The
-    mean is exp(b0 + b_hour + b_day); the variance m + a m^2, with the dispersion a of all hours
+    mean is exp(b0 + b_hour + b_day); the variance m + a m^2, with the dispersion a of all bins
     by moments from a Poisson fit, then one fit with it (statsmodels GLM). z is the distance from
     the mean over the root of that variance, so that a few calls at night are no surprise while
     the same share at noon is one. Coefficients serve all hours: two weeks suffice for 30 of them.
@@ -82,11 +82,11 @@ class NegativeBinomialGLM(RefittedBaseline):
             "weeks"
         )
 
-    def level(self, dollars: FloatArray) -> FloatArray:
-        """Turn counts into what is fitted."""
+    def level(self, dollars: FloatArray, rate: float) -> FloatArray:
+        """Turn counts into what is fitted: counts of bins, for they have the variance."""
         return np.asarray(np.maximum(dollars, 0.0) + self.offset_usd)
 
-    def expected(self, place: FloatArray) -> FloatArray:
+    def expected(self, place: FloatArray, rate: float) -> FloatArray:
         """Turn what is fitted into counts."""
         return np.maximum(place - self.offset_usd, 0.0)
 
@@ -95,7 +95,8 @@ class NegativeBinomialGLM(RefittedBaseline):
     ) -> tuple[FloatArray, FloatArray]:
         """Fit one series; see `RefittedBaseline`."""
         known = ~np.isnan(levels)
-        counts, design = levels[known], _design(hours[known])
+        of_bins = np.broadcast_to(hours[:, None], levels.shape)
+        counts, design = levels[known], _design(of_bins[known])
         logs, dispersion = _fitted(counts, design)
         mean = np.exp(np.clip(_design(ahead) @ logs, *np.log([counts.min(), counts.max()])))
         return mean, np.sqrt(mean + dispersion * mean * mean)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from costsim.detect.baselines.base import at_least
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.hours import BoolArray, FloatArray
 
 # The median of |x| of normal data is sigma / 1.4826.
@@ -23,12 +24,12 @@ class Scatter:
     Parameters
     ----------
     hours : int
-        Past residuals that it is taken from, at least 24 and `min_hours`.
+        Hours of past residuals that it is taken from, at least 24 and `min_hours`.
     min_hours : int
-        Known residuals needed before anything is judged, at least 2.
+        Hours of known residuals needed before anything is judged, at least 2.
     guard_hours : int
-        Newest residuals left out, at least 0, so that an incident does not at once widen the
-        scatter it is judged by.
+        Hours of the newest residuals left out, at least 0, so that an incident does not at once
+        widen the scatter it is judged by.
     floor : float
         Least scatter, above 0, in units of the residuals: a constant has none.
 
@@ -62,10 +63,13 @@ class Scatter:
 class RobustScatter:
     """A `Scatter` at work; `value` is that of the last refit, NaN where there is none yet."""
 
-    def __init__(self, settings: Scatter, n_series: int) -> None:
-        self._settings = settings
+    def __init__(self, settings: Scatter, n_series: int, width: BinWidth = HOURLY) -> None:
+        self._least, self._guard = (
+            hours * width.per_hour for hours in (settings.min_hours, settings.guard_hours)
+        )
+        self._floor = settings.floor
         self._guarded: deque[tuple[FloatArray, BoolArray | None]] = deque()
-        self._residuals = np.full((n_series, settings.hours), np.nan)
+        self._residuals = np.full((n_series, settings.hours * width.per_hour), np.nan)
         self._stored = 0
         self._every = np.arange(n_series)
         self.value = np.full(n_series, np.nan)
@@ -73,26 +77,23 @@ class RobustScatter:
     def add(self, residual: FloatArray, frozen: BoolArray | None = None) -> None:
         """Take in the residuals of the newest bin; frozen series keep those they have."""
         self._guarded.append((residual, frozen))
-        if len(self._guarded) > self._settings.guard_hours:
+        if len(self._guarded) > self._guard:
             newest, kept = self._guarded.popleft()
-            place = self._residuals[:, self._stored % self._settings.hours]
+            place = self._residuals[:, self._stored % self._residuals.shape[1]]
             place[:] = newest if kept is None else np.where(kept, place, newest)
             self._stored += 1
 
     def refit(self) -> None:
         """Take the scatter anew."""
-        settings = self._settings
-        filled = self._residuals[:, : min(self._stored, settings.hours)]
-        if filled.shape[1] < settings.min_hours:
+        filled = self._residuals[:, : self._stored]
+        if filled.shape[1] < self._least:
             return
         for first in range(0, len(filled), _BLOCK):
             distance = np.abs(filled[first : first + _BLOCK])
             count = np.count_nonzero(~np.isnan(distance), axis=1)
             median = known_median(distance, count, self._every[: len(distance)])
-            scatter = np.maximum(_NORMAL * median, settings.floor)
-            self.value[first : first + _BLOCK] = np.where(
-                count >= settings.min_hours, scatter, np.nan
-            )
+            scatter = np.maximum(_NORMAL * median, self._floor)
+            self.value[first : first + _BLOCK] = np.where(count >= self._least, scatter, np.nan)
 
 
 def known_median(values: FloatArray, count: np.ndarray, every: np.ndarray) -> FloatArray:

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costsim.detect.baselines.refitted import RefittedBaseline, is_flat, within_reach, without_gaps
+from costsim.detect.baselines.refitted import (
+    RefittedBaseline,
+    is_flat,
+    mean_levels,
+    within_reach,
+    without_gaps,
+)
 from costsim.detect.hours import HOURS_IN_WEEK, FloatArray, IntArray
 
 # Loess at each so many points, straight lines between: a tenth of its window, and 15 times faster.
@@ -24,7 +30,7 @@ class SeasonalTrend(RefittedBaseline):
     min_weeks : int
         History needed before anything is expected, at least 2; half of it must be known.
     refit_hours : int
-        It is decomposed anew each so many bins, at least 1; the newest bin that a forecast
+        It is decomposed anew each so many hours, at least 1; the newest bin that a forecast
         knows is up to so many hours old.
     offset_usd : float
         Dollars an hour added before the logarithm, above 0.
@@ -54,6 +60,9 @@ class SeasonalTrend(RefittedBaseline):
     noise; the season goes by bins, so when the clocks change it is an hour off until weeks have
     passed; holidays are working days.
 
+    Of bins shorter than an hour the mean level of each hour is fitted, and forecast for each of
+    its bins.
+
     References
     ----------
     Cleveland, Cleveland, McRae and Terpenning, Journal of Official Statistics 6 (1990).
@@ -78,7 +87,7 @@ class SeasonalTrend(RefittedBaseline):
         """Decompose one series; see `RefittedBaseline`."""
         from statsmodels.tsa.seasonal import STL
 
-        filled = without_gaps(levels, hours)
+        filled = without_gaps(mean_levels(levels), hours)
         scale = np.ones(len(ahead))
         if is_flat(filled):
             return np.full(len(ahead), filled[-1]), scale

@@ -9,6 +9,7 @@ import numpy as np
 from costsim.detect.baselines.base import at_least
 from costsim.detect.baselines.hour_of_week import HourOfWeek, HourOfWeekState
 from costsim.detect.baselines.scatter import known_median
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.hours import FloatArray
 
 _SATURDAY = 5
@@ -39,9 +40,9 @@ class SmoothedHourOfWeek(HourOfWeek):
 
     Notes
     -----
-    On log dollars, with n known occurrences of the hour of the week (at most `weeks`) and their
-    median w, and with d the median of all remembered hours at this time of day on days of the
-    same kind (Monday to Friday, or Saturday and Sunday), the hour is expected at
+    On log dollars an hour, with n known occurrences of the hour of the week (at most `weeks`) and
+    their median w, and with d the median of all remembered hours at this time of day on days of the
+    same kind (Monday to Friday, or Saturday and Sunday), a bin of the hour is expected at
 
         (n w + prior_weeks d) / (n + prior_weeks).
 
@@ -74,9 +75,9 @@ class SmoothedHourOfWeek(HourOfWeek):
         at_least("prior_weeks", self.prior_weeks, 0.0)
         at_least("min_days", self.min_days, 1)
 
-    def begin(self, n_series: int) -> _SmoothedState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _SmoothedState:
         """Start with no history."""
-        return _SmoothedState(self, n_series)
+        return _SmoothedState(self, n_series, width)
 
     def describe(self) -> str:
         """Say in words what is expected."""
@@ -87,8 +88,8 @@ class SmoothedHourOfWeek(HourOfWeek):
 
 
 class _SmoothedState(HourOfWeekState):
-    def __init__(self, settings: SmoothedHourOfWeek, n_series: int) -> None:
-        super().__init__(settings, n_series)
+    def __init__(self, settings: SmoothedHourOfWeek, n_series: int, width: BinWidth) -> None:
+        super().__init__(settings, n_series, width)
         self._prior = settings.prior_weeks
         self._min_days = settings.min_days
 
@@ -105,6 +106,8 @@ class _SmoothedState(HourOfWeekState):
         working = hour // 24 < _SATURDAY
         days = range(_SATURDAY) if working else range(_SATURDAY, 7)
         past = np.concatenate([self._past[24 * day + hour % 24] for day in days], axis=1)
-        count = np.count_nonzero(~np.isnan(past), axis=1)
-        middle = known_median(past, count, self._every)
-        return np.where(count >= self._min_days, middle, np.nan)
+        known = ~np.isnan(past)
+        days_known = np.count_nonzero(known.any(axis=2), axis=1)
+        bins = past.reshape(len(past), -1)
+        middle = known_median(bins, np.count_nonzero(known, axis=(1, 2)), self._every)
+        return np.where(days_known >= self._min_days, middle, np.nan)

@@ -9,6 +9,7 @@ import numpy as np
 
 from costsim.detect.baselines.base import PatientState, Reading, at_least
 from costsim.detect.baselines.moments import RollingMoments
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.hours import BoolArray, FloatArray
 
 
@@ -21,13 +22,13 @@ class TrailingMean:
     window_hours : int
         Length of the window, at least 2.
     min_hours : int
-        Known bins needed before anything is judged, at least 2.
+        Known hours needed before anything is judged, at least 2.
     guard_hours : int
-        Bins just before the judged one that are left out, so that an incident that has just
+        Hours just before the judged bin that are left out, so that an incident that has just
         begun does not raise its own baseline. At least 0.
     min_scale_share, min_scale_usd : float
-        Floor of the scatter, as a share of the mean and in dollars: a constant series has no
-        scatter at all, and its first cent more would else be infinitely unusual.
+        Floor of the scatter, as a share of the mean and in dollars an hour: a constant series
+        has no scatter at all, and its first cent more would else be infinitely unusual.
 
     Raises
     ------
@@ -63,9 +64,9 @@ class TrailingMean:
         at_least("min_scale_share", self.min_scale_share, 0.0)
         at_least("min_scale_usd", self.min_scale_usd, 1e-9)
 
-    def begin(self, n_series: int) -> _TrailingState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _TrailingState:
         """Start with no history."""
-        return _TrailingState(self, n_series)
+        return _TrailingState(self, n_series, width)
 
     def describe(self) -> str:
         """Say in words what is expected."""
@@ -74,21 +75,24 @@ class TrailingMean:
 
 
 class _TrailingState(PatientState):
-    def __init__(self, settings: TrailingMean, n_series: int) -> None:
-        self._settings = settings
-        self._moments = RollingMoments(settings.window_hours, n_series)
+    def __init__(self, settings: TrailingMean, n_series: int, width: BinWidth) -> None:
+        self._share = settings.min_scale_share
+        self._floor = settings.min_scale_usd / width.rate
+        self._least, self._guard = (
+            hours * width.per_hour for hours in (settings.min_hours, settings.guard_hours)
+        )
+        self._moments = RollingMoments(settings.window_hours * width.per_hour, n_series)
         self._held: deque[tuple[FloatArray, BoolArray | None]] = deque()
 
     def judge(self, dollars: FloatArray, hour_of_week: int) -> Reading:
-        settings = self._settings
         count, mean, scatter = self._moments.read()
-        expected = np.where(count >= settings.min_hours, mean, np.nan)
-        floor = np.maximum(settings.min_scale_share * np.abs(mean), settings.min_scale_usd)
+        expected = np.where(count >= self._least, mean, np.nan)
+        floor = np.maximum(self._share * np.abs(mean), self._floor)
         return Reading(expected, (dollars - expected) / np.fmax(scatter, floor))
 
     def learn(
         self, dollars: FloatArray, hour_of_week: int, frozen: BoolArray | None = None
     ) -> None:
         self._held.append((dollars, frozen))
-        if len(self._held) > self._settings.guard_hours:
+        if len(self._held) > self._guard:
             self._moments.push(*self._held.popleft())

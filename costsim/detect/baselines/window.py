@@ -8,6 +8,7 @@ import numpy as np
 
 from costsim.detect.baselines.base import Reading, at_least
 from costsim.detect.baselines.moments import RollingMoments
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.hours import FloatArray
 
 
@@ -20,7 +21,7 @@ class IncludingWindow:
     window_hours : int
         Length of the window, at least 2.
     min_hours : int
-        With fewer known bins nothing is judged; at least 2.
+        With fewer known hours nothing is judged; at least 2.
 
     Raises
     ------
@@ -54,9 +55,9 @@ class IncludingWindow:
         at_least("min_hours", self.min_hours, 2)
         at_least("window_hours", self.window_hours, self.min_hours)
 
-    def begin(self, n_series: int) -> IncludingState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> IncludingState:
         """Start with no history."""
-        return IncludingState(self, n_series)
+        return IncludingState(self, n_series, width)
 
     def describe(self) -> str:
         """Say in words what is expected."""
@@ -66,9 +67,9 @@ class IncludingWindow:
 class IncludingState:
     """An `IncludingWindow` at work; `mean` and `scatter` are those of the window read last."""
 
-    def __init__(self, settings: IncludingWindow, n_series: int) -> None:
-        self._settings = settings
-        self._moments = RollingMoments(settings.window_hours, n_series)
+    def __init__(self, settings: IncludingWindow, n_series: int, width: BinWidth) -> None:
+        self._least = settings.min_hours * width.per_hour
+        self._moments = RollingMoments(settings.window_hours * width.per_hour, n_series)
         self.mean = np.full(n_series, np.nan)
         self.scatter = np.full(n_series, np.nan)
 
@@ -76,6 +77,6 @@ class IncludingState:
         """Take the bin in, then judge it."""
         self._moments.push(dollars)
         count, mean, scatter = self._moments.read()
-        self.mean = np.where(count >= self._settings.min_hours, mean, np.nan)
+        self.mean = np.where(count >= self._least, mean, np.nan)
         self.scatter = np.where(scatter > 0.0, scatter, np.nan)
         return Reading(self.mean, (dollars - self.mean) / self.scatter)

@@ -96,7 +96,7 @@ class GLR:
     def describe(self) -> str:
         """Say in words when there is an alarm."""
         return (
-            f"some of the last {self.window} hours together more than {self.limit:g} of their "
+            f"some of the last {self.window} bins together more than {self.limit:g} of their "
             "scatters above"
         )
 

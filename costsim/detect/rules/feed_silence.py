@@ -9,6 +9,7 @@ import numpy as np
 
 from costsim.detect.baselines import Baseline, BaselineState
 from costsim.detect.baselines.base import checked_baseline
+from costsim.detect.bin_width import HOURLY, BinWidth, HourClock
 from costsim.detect.charts.base import positive
 from costsim.detect.hours import FloatArray
 from costsim.detect.series_detector import checked_channel
@@ -34,7 +35,7 @@ class FeedSilence(SteppedDetector):
         Threshold, above 0: 20 is one in 500 million.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Which series it reads.
 
     Raises
@@ -50,7 +51,8 @@ class FeedSilence(SteppedDetector):
 
     The statistic is minus the log-probability that calls expected to be m1, m2, ... in the
     silent hours in a row all stay away: the sum of m for Poisson calls, of log(1 + a m) / a
-    with dispersion a. One record sets it back to 0. Hours are taken as independent, and
+    with dispersion a. One record sets it back to 0. Hours are taken as independent, bins of one
+    hour as a share of it (their calls add up before the logarithm is taken), and
     `usd_per_call` as the same all day; both are only roughly so, hence a threshold far out.
 
     What fails: a feed that trickles is not silent; nor is one that repeats old records. At night
@@ -103,28 +105,40 @@ class FeedSilence(SteppedDetector):
             f"silence in a row is less likely than exp(-{self.nats:g})"
         )
 
-    def begin(self, n_series: int) -> _SilenceState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _SilenceState:
         """Start with no history."""
-        return _SilenceState(self, self.baseline.begin(n_series), n_series)
+        return _SilenceState(self, self.baseline.begin(n_series, width), n_series, width)
 
 
 class _SilenceState:
-    def __init__(self, rule: FeedSilence, baseline: BaselineState, n_series: int) -> None:
+    def __init__(
+        self, rule: FeedSilence, baseline: BaselineState, n_series: int, width: BinWidth
+    ) -> None:
         self._rule = rule
         self._baseline = baseline
-        self._missed = np.zeros(n_series)
+        self._clock = HourClock(width)
+        self._earlier = np.zeros(n_series)  # nats of the silent hours before this one
+        self._calls = np.zeros(n_series)  # that have stayed away in this one
 
     def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
         expected = self._baseline.step(values, hour_of_week).expected_usd
+        if self._clock.begins(hour_of_week):
+            self._earlier = self._earlier + self._nats()
+            self._calls = np.zeros_like(self._calls)
         if not monitored:
             return expected, np.full_like(expected, np.nan)
         calls = np.maximum(expected, 0.0) / self._rule.usd_per_call
-        a = self._rule.dispersion
-        nats = np.log1p(a * calls) / a if a else calls
         silent = values <= 0.0
-        grown = self._missed + np.where(silent & ~np.isnan(nats), nats, 0.0)
-        self._missed = np.where(silent | np.isnan(values), grown, 0.0)
-        return expected, np.where(np.isnan(expected), np.nan, self._missed)
+        quiet = silent | np.isnan(values)
+        grown = self._calls + np.where(silent & ~np.isnan(calls), calls, 0.0)
+        self._calls = np.where(quiet, grown, 0.0)
+        self._earlier = np.where(quiet, self._earlier, 0.0)
+        return expected, np.where(np.isnan(expected), np.nan, self._earlier + self._nats())
+
+    def _nats(self) -> FloatArray:
+        a = self._rule.dispersion
+        return np.asarray(np.log1p(a * self._calls) / a if a else self._calls)
 
     def restart(self) -> None:
-        self._missed = np.zeros_like(self._missed)
+        self._earlier = np.zeros_like(self._earlier)
+        self._calls = np.zeros_like(self._calls)

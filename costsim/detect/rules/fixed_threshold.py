@@ -11,7 +11,7 @@ from costsim.detect.series_detector import checked_channel
 
 @dataclass(frozen=True)
 class FixedThreshold(Rule):
-    """Alarm when an hour costs more than a fixed number of dollars.
+    """Alarm when dollars are spent at more than a fixed number an hour.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class FixedThreshold(Rule):
         Dollars, above 0.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Whose dollars: all, the hour's dearest user's, or feature's. By default the feature's: a
         new feature has no baseline, but dollars it has from its first hour.
 
@@ -28,10 +28,18 @@ class FixedThreshold(Rule):
     SettingError
         A setting is outside its bounds.
 
+    Notes
+    -----
+    A bin shorter than an hour is held against it at its rate: $6 in 15 minutes are $24 an hour.
+    So it is known sooner, and a burst of minutes alarms that an hour would average away:
+    calibrate for the bin.
+
     Examples
     --------
     >>> rule = FixedThreshold(usd_per_hour=20.0)
     >>> rule.first_alarm([3.0, 19.0, 27.0], hour_of_week=[0, 1, 2]).tolist()
+    [2]
+    >>> rule.first_alarm([3.0, 4.9, 6.0], hour_of_week=[0, 0, 0], bin_minutes=15).tolist()
     [2]
     """
 

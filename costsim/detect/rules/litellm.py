@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from costsim.detect.baselines.base import at_least
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.charts.base import positive
 from costsim.detect.hours import FloatArray
 from costsim.detect.series_detector import checked_channel
@@ -30,7 +31,7 @@ class LiteLLMRule(SteppedDetector):
         Days before today that the mean is taken of, at least 1.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Which series it reads; the hour's dearest user by default.
 
     Raises
@@ -41,7 +42,7 @@ class LiteLLMRule(SteppedDetector):
     Notes
     -----
     Days are local days, midnight to midnight. Today is what has been seen of it up to the judged
-    hour, where a rule that runs once a day on finished days speaks up to a day later. The mean
+    bin, where a rule that runs once a day on finished days speaks up to a day later. The mean
     is over those of the last `days` days of which at least one hour is known, the first day
     counting as it is even if the series begins at noon; nothing is judged before the first
     midnight. Unknown hours count as no dollars.
@@ -94,13 +95,14 @@ class LiteLLMRule(SteppedDetector):
             f"mean of the last {self.days} days, from ${self.least_usd:,.2f} a day"
         )
 
-    def begin(self, n_series: int) -> _DayState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _DayState:
         """Start with no history."""
-        return _DayState(self, n_series)
+        return _DayState(self, n_series, width)
 
 
 class _DayState:
-    def __init__(self, rule: LiteLLMRule, n_series: int) -> None:
+    def __init__(self, rule: LiteLLMRule, n_series: int, width: BinWidth) -> None:
+        self._width = width
         self._least = rule.least_usd
         self._days = np.full((rule.days, n_series), np.nan)
         self._today = np.full(n_series, np.nan)
@@ -112,12 +114,13 @@ class _DayState:
         if day != self._day:
             self._turn(day)
         unknown = np.isnan(values)
+        values = values * self._width.hour_share
         seen = np.where(np.isnan(self._today), 0.0, self._today) + np.where(unknown, 0.0, values)
         self._today = np.where(unknown & np.isnan(self._today), np.nan, seen)
         mean = self._mean()
         ratio = self._today / np.maximum(mean, _CENT)
         enough = (self._today >= self._least) | np.isnan(ratio)
-        return mean / 24.0, np.where(enough, ratio, 0.0)
+        return mean / (24.0 * self._width.rate), np.where(enough, ratio, 0.0)
 
     def _turn(self, day: int) -> None:
         if self._day >= 0:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from costsim.detect.baselines.base import at_least
+from costsim.detect.baselines.moments import RollingMoments
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.charts.base import positive
 from costsim.detect.hours import FloatArray
 from costsim.detect.series_detector import checked_channel
@@ -34,7 +35,7 @@ class NewFeature(SteppedDetector):
         0: where a log begins everything is seen for the first time.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Which series it reads: `feature`, or `tier` for a new one. The series must be unknown
         (NaN) before the first call.
 
@@ -46,8 +47,8 @@ class NewFeature(SteppedDetector):
     Notes
     -----
     What learns is silent on a new feature for two or three weeks, and a launch that goes wrong
-    does so on its first day. The statistic is the larger of the hour's dollars and those of the
-    last 24 hours over `day_hours`; 0 for a feature that is not new.
+    does so on its first day. The statistic is the larger of the hour's dollars (a shorter bin's,
+    at its rate) and those of the last 24 hours over `day_hours`; 0 for a feature that is not new.
 
     A live stream begins where it is told of its first hour: to know that a feature is new it must
     be told of the `absent_days` before, with NaN (the first of them is enough, because hours left
@@ -55,8 +56,9 @@ class NewFeature(SteppedDetector):
 
     What fails: it cannot tell a launch that goes well from one that goes wrong; the limit is to
     be the cost that the launch was planned at, some times over. Set on ordinary life without
-    launches it has no false alarms at any limit, so such a calibration leaves it as it is. A
-    feature under a new name is new; one that was switched off and comes back is not.
+    launches it has no false alarms at any limit, so such a calibration leaves it as it is; set on
+    one with planned launches, it is as low as those allow. A feature under a new name is new; one
+    that was switched off and comes back is not.
 
     References
     ----------
@@ -103,29 +105,29 @@ class NewFeature(SteppedDetector):
             f"${self.day_hours * self.usd_per_hour:,.2f} in 24 in its first {self.days} days"
         )
 
-    def begin(self, n_series: int) -> _NewState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _NewState:
         """Start with no history."""
-        return _NewState(self, n_series)
+        return _NewState(self, n_series, width)
 
 
 class _NewState:
-    def __init__(self, rule: NewFeature, n_series: int) -> None:
-        self._rule = rule
+    def __init__(self, rule: NewFeature, n_series: int, width: BinWidth) -> None:
+        day = _DAY * width.per_hour
+        self._days, self._absent_days = rule.days * day, rule.absent_days * day
+        self._rate, self._hours = width.rate, width.hour_share / rule.day_hours
         self._absent = np.zeros(n_series, dtype=np.int64)
         self._age = np.zeros(n_series, dtype=np.int64)  # bins since the first call, that included
-        self._newest: deque[FloatArray] = deque(maxlen=_DAY)
+        self._newest = RollingMoments(day, n_series)
 
     def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
-        rule, unknown = self._rule, np.isnan(values)
+        unknown = np.isnan(values)
         there = (self._age > 0) | ~unknown
         self._age += there
         self._absent += ~there
-        self._newest.append(np.where(unknown, 0.0, values))
-        day = np.zeros_like(values)
-        for row in self._newest:
-            day += row
-        new = (self._age <= _DAY * rule.days) & (self._absent >= _DAY * rule.absent_days)
-        cost = np.maximum(values, day / rule.day_hours)
+        self._newest.push(values)
+        count, mean, _ = self._newest.read()
+        new = (self._age <= self._days) & (self._absent >= self._absent_days)
+        cost = np.maximum(values * self._rate, count * mean * self._hours)
         return np.full_like(values, np.nan), np.where(new | unknown, cost, 0.0)
 
     def restart(self) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from costsim.detect.baselines.base import at_least
 from costsim.detect.baselines.moments import RollingMoments
+from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.charts.base import positive
 from costsim.detect.hours import HOURS_IN_WEEK, FloatArray
 from costsim.detect.series_detector import checked_channel
@@ -29,7 +30,7 @@ class SustainedGrowth(SteppedDetector):
         week before counts as.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Which series it reads. For one feature, run it on that feature's own series.
 
     Raises
@@ -86,22 +87,23 @@ class SustainedGrowth(SteppedDetector):
             f"{self.growth:.3g} above the seven before, {self.days} days on end"
         )
 
-    def begin(self, n_series: int) -> _GrowthState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _GrowthState:
         """Start with no history."""
-        return _GrowthState(self, n_series)
+        return _GrowthState(self, n_series, width)
 
 
 class _GrowthState:
-    def __init__(self, rule: SustainedGrowth, n_series: int) -> None:
-        self._least = rule.least_usd
-        self._week = np.full((HOURS_IN_WEEK, n_series), np.nan)
-        self._now = RollingMoments(HOURS_IN_WEEK, n_series)
-        self._before = RollingMoments(HOURS_IN_WEEK, n_series)
-        self._growths = np.full((24 * rule.days, n_series), np.nan)
+    def __init__(self, rule: SustainedGrowth, n_series: int, width: BinWidth) -> None:
+        self._bins_in_week = HOURS_IN_WEEK * width.per_hour
+        self._least = rule.least_usd / (HOURS_IN_WEEK * width.rate)  # of a mean bin
+        self._week = np.full((self._bins_in_week, n_series), np.nan)
+        self._now = RollingMoments(self._bins_in_week, n_series)
+        self._before = RollingMoments(self._bins_in_week, n_series)
+        self._growths = np.full((24 * rule.days * width.per_hour, n_series), np.nan)
         self._bins = 0
 
     def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
-        slot = self._bins % HOURS_IN_WEEK
+        slot = self._bins % self._bins_in_week
         before = self._week[slot].copy()
         self._week[slot] = values
         both = ~np.isnan(values) & ~np.isnan(before)
@@ -115,9 +117,9 @@ class _GrowthState:
         # Means, not running sums: nothing is ever subtracted, so zeros stay zeros.
         count, now, _ = self._now.read()
         _, before, _ = self._before.read()
-        growth = now / np.maximum(before, self._least / HOURS_IN_WEEK) - 1.0
-        growth = np.where(now * HOURS_IN_WEEK >= self._least, growth, np.minimum(growth, 0.0))
-        full = (self._bins + 1 >= 2 * HOURS_IN_WEEK) & (count >= HOURS_IN_WEEK / 2)
+        growth = now / np.maximum(before, self._least) - 1.0
+        growth = np.where(now >= self._least, growth, np.minimum(growth, 0.0))
+        full = (self._bins + 1 >= 2 * self._bins_in_week) & (count >= self._bins_in_week / 2)
         return np.where(full, growth, np.nan)
 
     def restart(self) -> None:

@@ -23,13 +23,20 @@ class UserShare(Rule):
         Share of it, above 0; 0.01 is 1%.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Whose dollars; the hour's dearest user's by default.
 
     Raises
     ------
     SettingError
         A setting is outside its bounds.
+
+    Notes
+    -----
+    A bin shorter than an hour is held against it at its rate: 1% of the budget in 15
+    minutes are 4% an hour.
+    The user is then the dearest one of those minutes, and a burst of minutes alarms that an
+    hour would average away: calibrate for the bin.
 
     Examples
     --------
@@ -68,5 +75,5 @@ class UserShare(Rule):
         )
 
     def unit_usd(self) -> float:
-        """Dollars that the statistic is measured in: the daily budget."""
+        """Dollars an hour that the statistic is measured in: the daily budget."""
         return self.daily_budget_usd

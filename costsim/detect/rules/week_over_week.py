@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from costsim.detect.bin_width import HOURLY, BinWidth, HourClock
 from costsim.detect.charts.base import positive
 from costsim.detect.hours import HOURS_IN_WEEK, FloatArray
 from costsim.detect.series_detector import checked_channel
@@ -21,11 +22,12 @@ class WeekOverWeek(SteppedDetector):
     ratio : float
         This hour over that one, above 0; 2 is twice as much.
     least_usd : float
-        Hours below so many dollars never alarm (statistic 0), above 0. It also is the least that
-        the week before counts as, so that a first dollar is not infinitely many times nothing.
+        Hours (bins, at their rate) below so many dollars never alarm (statistic 0), above 0. It
+        also is the least that the week before counts as, so that a first dollar is not
+        infinitely many times nothing.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Which series it reads.
 
     Raises
@@ -38,6 +40,9 @@ class WeekOverWeek(SteppedDetector):
     A week ago is the last time that the local clock showed this hour of the week. Where it goes
     back an hour comes twice and the second is compared with the first. Nothing is judged where
     that hour was unknown.
+
+    Bins shorter than an hour are compared with the mean bin of that hour, at its rate: the
+    luck of a week ago is then that of an hour, and only today's is that of minutes.
 
     What fails: one noisy hour is compared with another, so the ratio scatters sqrt(2) times as
     much as an hour does; a holiday a week ago alarms today; an incident that lasts is compared
@@ -79,22 +84,31 @@ class WeekOverWeek(SteppedDetector):
             f"week ago, from ${self.least_usd:,.2f} in an hour"
         )
 
-    def begin(self, n_series: int) -> _WeekState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _WeekState:
         """Start with no history."""
-        return _WeekState(self, n_series)
+        return _WeekState(self, n_series, width)
 
 
 class _WeekState:
-    def __init__(self, rule: WeekOverWeek, n_series: int) -> None:
-        self._least = rule.least_usd
-        self._before = np.full((HOURS_IN_WEEK, n_series), np.nan)
+    def __init__(self, rule: WeekOverWeek, n_series: int, width: BinWidth) -> None:
+        self._least = rule.least_usd / width.rate
+        self._clock = HourClock(width)
+        self._before = np.full((HOURS_IN_WEEK, n_series), np.nan)  # mean bin of the last such hour
+        self._expected = np.full(n_series, np.nan)
+        self._sum, self._known = np.zeros((2, n_series))
 
     def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
-        before = self._before[hour_of_week].copy()
-        self._before[hour_of_week] = values
-        ratio = values / np.maximum(before, self._least)
+        if self._clock.begins(hour_of_week):
+            self._expected = self._before[hour_of_week].copy()
+            self._sum, self._known = np.zeros((2, len(values)))
+        known = ~np.isnan(values)
+        self._sum += np.where(known, values, 0.0)
+        self._known += known
+        mean = np.where(self._known > 0, self._sum / np.maximum(self._known, 1.0), np.nan)
+        self._before[hour_of_week] = mean
+        ratio = values / np.maximum(self._expected, self._least)
         enough = (values >= self._least) | np.isnan(ratio)
-        return before, np.where(enough, ratio, 0.0)
+        return self._expected, np.where(enough, ratio, 0.0)
 
     def restart(self) -> None:
         """There is nothing to forget."""

@@ -8,10 +8,12 @@ from costsim.show.figures.burn import burn_clock
 from costsim.show.figures.detectors import detector_comparison
 from costsim.show.figures.distribution import cost_distribution
 from costsim.show.figures.drivers import spend_drivers
+from costsim.show.figures.duty import duty_dollars
 from costsim.show.figures.header import alt_text
+from costsim.show.figures.heat import detector_heat
 from costsim.show.figures.incident_library import incident_gallery, incident_panels
 from costsim.show.figures.month import month_to_date
-from costsim.show.figures.operating import operating_curve
+from costsim.show.figures.operating import operating_curve, operating_curves
 from costsim.show.figures.parts import breakdown, concentration, cost_per_call
 from costsim.show.figures.picture import png, svg
 from costsim.show.figures.runs import burned_runs
@@ -33,11 +35,14 @@ __all__ = [
     "daily_spend",
     "decomposition",
     "detector_comparison",
+    "detector_heat",
+    "duty_dollars",
     "hourly_spend",
     "incident_gallery",
     "incident_panels",
     "month_to_date",
     "operating_curve",
+    "operating_curves",
     "page_width",
     "png",
     "spend_drivers",

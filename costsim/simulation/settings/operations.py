@@ -27,6 +27,8 @@ class Operations(Settings):
     detectors: list[str] = []
     """Who calls people: presets such as "seasonal_cusum", "user_share", "fixed_threshold" (they
     read hourly bins), and "budget_alert", a level of the limits file's `alert_at`."""
+    suite: str | None = None
+    """A suite of detectors on duty beside them: bundled name or path of a TOML file."""
     thresholds: dict[str, float] = {}
     """Other thresholds than the presets', by detector."""
     ingestion_lag_minutes: Minutes = 5.0
@@ -46,6 +48,11 @@ class Operations(Settings):
     most_actions: int = Field(default=1, ge=1, le=100)
     """So many times people act; then the rest of the run goes on as it is."""
 
+    @property
+    def watched(self) -> bool:
+        """Whether anything may call people."""
+        return bool(self.detectors) or self.suite is not None
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if isinstance(self.reaction_minutes, list) and len(self.reaction_minutes) != 24:
@@ -56,8 +63,8 @@ class Operations(Settings):
             raise ValueError("action 'downgrade' needs model")
         if self.action == "limit" and self.limits is None:
             raise ValueError("action 'limit' needs limits")
-        if self.action != "none" and not self.detectors:
-            raise ValueError(f"action {self.action!r} needs detectors, which call people")
+        if self.action != "none" and not self.watched:
+            raise ValueError(f"action {self.action!r} needs detectors or suite, which call people")
         return self
 
 

@@ -1,0 +1,127 @@
+"""Which detectors watch together by default, and which are compared with one another."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from costsim.detect.baselines import (
+    ExponentialSmoothing,
+    HourOfWeek,
+    NegativeBinomialGLM,
+    SeasonalTrend,
+    SmoothedHourOfWeek,
+)
+from costsim.detect.charts import CUSUM, GLR, CusumBank, Shewhart
+from costsim.detect.count_cusum import CountCusum
+from costsim.detect.count_glr import CountGLR
+from costsim.detect.detector import Detector
+from costsim.detect.dummies import AlwaysAlarm, NeverAlarm, RandomAlarm
+from costsim.detect.excess_dollars import ExcessDollars
+from costsim.detect.hours import HOURS_IN_WEEK
+from costsim.detect.presets import presets, seasonal_cusum, seasonal_ewma, seasonal_z_score
+from costsim.detect.rules import (
+    FeedSilence,
+    FixedThreshold,
+    LiteLLMRule,
+    NewFeature,
+    NewUser,
+    SustainedGrowth,
+    UserShare,
+    WeekOverWeek,
+)
+from costsim.detect.series_detector import SeriesDetector
+
+NEW_FEATURE_SHARE: Final = 0.02
+"""Share of a day's budget that a new feature may cost in an hour."""
+
+
+def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector, ...]:
+    """Detectors of the default suite: by hour of the week, for total, feature and user.
+
+    Parameters
+    ----------
+    daily_budget_usd : float, optional
+        With it a user's hour and a new feature's are held against a share of it; without, a
+        user's against the dearest user's of that hour of the week, and a new feature's, which
+        has no history to be held against, not at all.
+
+    Examples
+    --------
+    >>> [detector.name for detector in suite_members()][:2]
+    ['seasonal CUSUM', 'seasonal z-score']
+    """
+    user: SeriesDetector = (
+        UserShare(daily_budget_usd)
+        if daily_budget_usd is not None
+        else Detector(HourOfWeek(), Shewhart(), name="dearest user", channel="top_user")
+    )
+    new = () if daily_budget_usd is None else (NewFeature(NEW_FEATURE_SHARE * daily_budget_usd),)
+    return (
+        seasonal_cusum(),
+        seasonal_z_score(),
+        seasonal_ewma(),
+        Detector(HourOfWeek(), CUSUM(k=1.0), name="feature CUSUM", channel="feature"),
+        Detector(HourOfWeek(), Shewhart(), name="feature z-score", channel="feature"),
+        Detector(HourOfWeek(), CUSUM(k=1.0), name="unit cost CUSUM", channel="unit_cost"),
+        Detector(HourOfWeek(), Shewhart(), name="top feature z-score", channel="top_feature"),
+        user,
+        *new,
+        FeedSilence(HourOfWeek()),
+    )
+
+
+def compared_detectors(
+    monthly_budget_usd: float, *, refitted: bool = False
+) -> tuple[SeriesDetector, ...]:
+    """Every kind of detector once, the dummies among them: what a comparison is made of.
+
+    Parameters
+    ----------
+    monthly_budget_usd : float
+        A user's share and a new feature's are of a 30th of it.
+    refitted : bool
+        Also the baselines of statsmodels, refitted once a week: STL, exponential smoothing and a
+        negative-binomial GLM. They take a hundred times longer than all others together.
+
+    Examples
+    --------
+    >>> names = [detector.name for detector in compared_detectors(10_000)]
+    >>> names[0], names[-1], len(set(names)) == len(names)
+    ('naive z-score', 'never', True)
+    """
+    hours, weekly = HourOfWeek(), HOURS_IN_WEEK
+    models: tuple[SeriesDetector, ...] = (
+        Detector(SeasonalTrend(refit_hours=weekly), Shewhart(), name="STL z-score"),
+        Detector(ExponentialSmoothing(refit_hours=weekly), Shewhart(), name="ETS z-score"),
+        Detector(
+            NegativeBinomialGLM(refit_hours=weekly),
+            Shewhart(),
+            name="NB-GLM z-score",
+            channel="calls",
+        ),
+    )
+    return (
+        *(factory() for factory in presets().values()),
+        Detector(SmoothedHourOfWeek(), Shewhart(), name="smoothed z-score"),
+        Detector(hours, CusumBank(), name="CUSUM bank"),
+        Detector(hours, GLR(), name="GLR"),
+        ExcessDollars(hours),
+        Detector(hours, CUSUM(k=1.0), name="feature CUSUM", channel="feature"),
+        Detector(hours, Shewhart(), name="feature z-score", channel="feature"),
+        Detector(hours, CUSUM(k=1.0), name="unit cost CUSUM", channel="unit_cost"),
+        Detector(hours, Shewhart(), name="top feature z-score", channel="top_feature"),
+        CountCusum(hours, channel="calls"),
+        CountGLR(hours, channel="calls"),
+        *(models if refitted else ()),
+        UserShare(monthly_budget_usd / 30),
+        NewFeature(NEW_FEATURE_SHARE * monthly_budget_usd / 30),
+        NewUser(),
+        FixedThreshold(),
+        WeekOverWeek(),
+        LiteLLMRule(),
+        SustainedGrowth(),
+        FeedSilence(hours),
+        RandomAlarm(),
+        AlwaysAlarm(),
+        NeverAlarm(),
+    )

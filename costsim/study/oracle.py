@@ -1,0 +1,296 @@
+"""The limit line: what a detector achieves that knows the incident, all but its moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from costsim.detect.hours import HOURS_IN_WEEK, time_rows
+from costsim.detect.run_length import lorden_limit
+from costsim.detect.series_detector import SeriesDetectorBase
+from costsim.study.false_alarms import HOURS_A_MONTH
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from costsim.detect.monitor import SeriesRun
+    from costsim.study.incident_runs import IncidentRuns
+    from costsim.study.quiet import Quiet
+
+    Floats = NDArray[np.float64]
+
+MAD_SD: Final = 1.4826
+"""Median absolute deviations of normal values in a standard deviation."""
+LEAST_SD: Final = 0.01
+LARGEST_SHIFT: Final = 8.0
+"""Scatters; beyond it the tails of the ordinary hours are not normal, and a single one decides."""
+ONE_BIN: Final = 4.0
+"""Scatters from which on one bin tells, and the limit is that bin."""
+OFFSETS: Final = {"unit_cost": 1e-3}
+"""Added before the logarithm is taken: a dollar, or a call, elsewhere."""
+
+
+@dataclass(frozen=True, eq=False)
+class Oracle(SeriesDetectorBase):
+    """CUSUM of the log-likelihood ratio, the truth of ordinary hours and of the incident known.
+
+    Parameters
+    ----------
+    channel : str
+        Series that it reads, such as ``"total"`` or ``"feature:2"``.
+    place, scatter : ndarray, shape (168,)
+        Median and scatter of the log of ordinary bins, by hour of the week.
+    phi : float
+        Autocorrelation of neighbouring bins, from 0 to 1.
+    shift : ndarray, shape (168,)
+        What the incident adds, in scatters.
+    h : float
+        Threshold, in nats.
+    name : str
+
+    Notes
+    -----
+    Ordinary logs are taken as normal, with the autocorrelation of a first-order process: of a bin
+    only what the one before does not tell counts. A change may have begun at any bin; the first
+    bin after it differs by all of the shift, later ones by what is new of it. For independent
+    normal bins and one shift this is the CUSUM that Moustakides (1986) proves best; otherwise it is
+    a benchmark, not a bound.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hour = np.ones(168)
+    >>> oracle = Oracle("total", 2 * hour, 0.1 * hour, 0.0, 2 * hour, h=3.0)
+    >>> usual, more = np.exp(2.0) - 1, np.exp(2.3) - 1
+    >>> oracle.statistic([usual, usual, more, more], np.arange(4)).round(9).tolist()
+    [0.0, 0.0, 4.0, 8.0]
+    """
+
+    channel: str
+    place: Floats
+    scatter: Floats
+    phi: float
+    shift: Floats
+    h: float = 5.0
+    name: str = "oracle"
+
+    @property
+    def threshold(self) -> float:
+        return self.h
+
+    def with_threshold(self, threshold: float) -> Oracle:
+        return replace(self, h=threshold)
+
+    def describe(self) -> str:
+        """Say in one line of words what it does."""
+        return f"{self.name} on {self.channel}: knows the incident, and not when it begins"
+
+    def statistic(
+        self,
+        values: ArrayLike,
+        hour_of_week: ArrayLike,
+        start: int = 0,
+        bin_minutes: int = 60,
+    ) -> Floats:
+        """CUSUM over the bins from `start` on; NaN before it and in gaps."""
+        rows, week = time_rows(values), np.asarray(hour_of_week)
+        offset = OFFSETS.get(self.channel.partition(":")[0], 1.0)
+        z = (np.log(np.maximum(rows, 0) + offset) - self.place[week, None]) / self.scatter[
+            week, None
+        ]
+        result = np.full_like(rows, np.nan)
+        total, unit = np.full(rows.shape[1], -inf), (1 - self.phi**2) ** 0.5
+        for bin_ in range(start, len(rows)):
+            new, jump = z[bin_], self.shift[week[bin_]]
+            step = jump
+            if bin_:
+                known = np.where(np.isnan(z[bin_ - 1]), 0.0, z[bin_ - 1])
+                new = new - self.phi * known
+                step = jump - self.phi * self.shift[week[bin_ - 1]]
+            first, later = _ratio(new / unit, jump / unit), _ratio(new / unit, step / unit)
+            gap = np.isnan(new)
+            total = np.where(gap, total, np.maximum(total + later, first))
+            result[bin_] = np.where(gap, np.nan, np.maximum(total, 0.0))
+        return result.T if np.ndim(values) == 2 else result[:, 0]
+
+    def run(self, bin_minutes: int = 60) -> SeriesRun:
+        raise NotImplementedError("an oracle judges simulated runs only")
+
+
+def _ratio(x: Floats, shift: float) -> Floats:
+    return np.asarray(shift * (x - shift / 2))
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What is possible at a false-alarm budget: the oracle, calibrated, and its runs.
+
+    Attributes
+    ----------
+    oracle : Oracle
+        On the channel that tells most, soonest.
+    delay_median_h, burned_median_usd, caught : float
+        Over its runs; the last is the share that it caught at all.
+    iid_h : float
+        Least delay that can be promised were bins independent (:func:`lorden_limit`), for the
+        mean shift of the incident's first day.
+    """
+
+    oracle: Oracle
+    delay_median_h: float
+    burned_median_usd: float
+    caught: float
+    iid_h: float
+
+    @property
+    def detectable(self) -> bool:
+        """Whether the incident can be found at all: by the oracle in 99.9% of the runs."""
+        return self.caught >= 0.999
+
+    def to_dict(self) -> dict[str, object]:
+        """Its numbers and words by name."""
+        numbers = ("delay_median_h", "burned_median_usd", "caught", "detectable", "iid_h")
+        return {
+            "channel": self.oracle.channel,
+            **{name: getattr(self, name) for name in numbers},
+            "words": self.words(),
+        }
+
+    def words(self) -> str:
+        """Two sentences for who decides."""
+        if not self.detectable:
+            return (
+                f"Even a detector that knows this incident beforehand finds it in only "
+                f"{self.caught:.0%} of the runs at this number of false alarms. What the others "
+                "miss is the data's doing and not theirs."
+            )
+        return (
+            f"A detector that knew this incident beforehand, and only not when it comes, would "
+            f"need {self.delay_median_h:.0f} h and ${self.burned_median_usd:,.0f}: no setting of "
+            "any detector can be expected to beat that. What lies between this line and yours is "
+            "all that better detection could still save; the line itself moves only with finer "
+            "bins, faster records or more false alarms."
+        )
+
+
+def oracle_of(quiet: Quiet, incident: IncidentRuns) -> Oracle:
+    """The oracle on the channel where the incident's first bins tell most.
+
+    Parameters
+    ----------
+    quiet : Quiet
+        Ordinary life, to know it by.
+    incident : IncidentRuns
+        The incident, to know it by; not the runs that it is judged on.
+    """
+    found = [_on(channel, quiet, incident) for channel in _channels(quiet, incident)]
+    return min(found, key=lambda pair: pair[1])[0]
+
+
+def _channels(quiet: Quiet, incident: IncidentRuns) -> list[str]:
+    """Channels that both have; the features of ordinary life come first in both."""
+    count = min(quiet.ordinary_features, incident.spend.each["feature"].shape[2])
+    each = [f"{name}:{one}" for name in ("feature", "unit_cost") for one in range(count)]
+    return ["total", "top_user", "top_feature", "calls", *each]
+
+
+def _on(channel: str, quiet: Quiet, incident: IncidentRuns) -> tuple[Oracle, tuple[float, ...]]:
+    """Oracle on one channel, and how good it is: hours to tell, and less information after."""
+    offset = OFFSETS.get(channel.partition(":")[0], 1.0)
+    week = quiet.spend.hour_of_week
+    logs = np.log(np.maximum(quiet.spend.channel(channel), 0) + offset)
+    place, scatter = np.zeros(HOURS_IN_WEEK), np.full(HOURS_IN_WEEK, inf)
+    for hour in range(HOURS_IN_WEEK):
+        known = logs[:, week == hour]
+        known = known[~np.isnan(known)]
+        if known.size >= 20:
+            place[hour] = np.median(known)
+            scatter[hour] = max(LEAST_SD, MAD_SD * np.median(np.abs(known - place[hour])))
+    z = (logs - place[week]) / scatter[week]
+    phi = _autocorrelation(z)
+    sums, counts = np.zeros(HOURS_IN_WEEK), np.zeros(HOURS_IN_WEEK)
+    early = []
+    values, hours = incident.spend.channel(channel), incident.spend.hour_of_week
+    for onset in np.unique(incident.onset):
+        mine = incident.onset == onset
+        span = slice(int(onset), int(incident.end[mine][0]))
+        of = hours[span]
+        raised = np.log(np.maximum(values[mine, span], 0) + offset) - place[of]
+        mean = _mean(raised / scatter[of])
+        np.add.at(sums, of[~np.isnan(mean)], mean[~np.isnan(mean)])
+        np.add.at(counts, of[~np.isnan(mean)], 1)
+        early.append(mean[: 72 * incident.spend.per_hour])
+    typical = sums.sum() / counts.sum() if counts.any() else 0.0
+    shift = np.where(counts > 0, sums / np.maximum(counts, 1), typical)
+    shift = np.clip(shift, -LARGEST_SHIFT, LARGEST_SHIFT)
+    scatter[np.isinf(scatter)] = 1e9  # never judged
+    oracle = Oracle(channel, place, scatter, phi, shift)
+    told = np.nanmean([_information(mean, phi) for mean in early], axis=0)
+    enough = np.flatnonzero(told >= np.log(HOURS_A_MONTH))
+    return oracle, (float(enough[0]) if len(enough) else inf, -float(told[-1]))
+
+
+def _mean(values: Floats) -> Floats:
+    """Mean over the runs, missing where no run has a value."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    sums = np.where(known, values, 0.0).sum(axis=0)
+    return np.where(count > 0, sums / np.maximum(count, 1), np.nan)
+
+
+def _autocorrelation(z: Floats) -> float:
+    """Of neighbouring bins, robust to the few that are far out."""
+    clipped = np.clip(z, -3, 3)
+    a, b = clipped[:, :-1].ravel(), clipped[:, 1:].ravel()
+    known = ~(np.isnan(a) | np.isnan(b))
+    a, b = a[known], b[known]
+    if len(a) < 2 or not a.std() or not b.std():
+        return 0.0
+    return float(np.clip(np.corrcoef(a, b)[0, 1], 0.0, 0.95))
+
+
+def _information(shift: Floats, phi: float) -> Floats:
+    """Nats that the bins so far tell on average."""
+    step = np.clip(np.nan_to_num(shift), -LARGEST_SHIFT, LARGEST_SHIFT)
+    new = step - phi * np.concatenate([[0.0], step[:-1]])
+    return np.asarray(np.cumsum(new**2) / (2 * (1 - phi**2)))
+
+
+def limit_of(oracle: Oracle, incident: IncidentRuns, false_alarms_per_month: float) -> Limit:
+    """The limit line from runs that the oracle was not made on.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        Calibrated.
+    incident : IncidentRuns
+        Those that the detectors are judged on.
+    false_alarms_per_month : float
+        The budget that it was calibrated to.
+
+    Notes
+    -----
+    It begins at zero when the incident does, as the limit of Lorden is defined: what it has summed
+    up of a launch before would else be an alarm too early.
+    """
+    import pandas as pd
+
+    from costsim.study.outcome import outcome
+
+    found = outcome(pd.concat([part.rows(part.first(oracle)) for part in incident.by_onset()]))
+    onset = int(incident.onset[0])
+    per_hour = incident.spend.per_hour
+    first_day = incident.spend.hour_of_week[onset : onset + 24 * per_hour]
+    size = min(float(np.abs(oracle.shift[first_day]).mean()), ONE_BIN)
+    bins = HOURS_A_MONTH * per_hour / false_alarms_per_month
+    iid = lorden_limit(bins, size).limit / per_hour if size > 0.05 else inf
+    return Limit(
+        oracle,
+        found["delay_median_h"],
+        found["burned_median_usd"],
+        1 - found["missed"],
+        iid,
+    )
