@@ -7,7 +7,13 @@ from importlib import import_module
 import pytest
 
 from costsim.simulation import load_scenario
-from tests.benchmarks import bench_engines, bench_ledgers, bench_memory, bench_simulation
+from tests.benchmarks import (
+    bench_detect,
+    bench_engines,
+    bench_ledgers,
+    bench_memory,
+    bench_simulation,
+)
 from tests.benchmarks.__main__ import names
 from tests.limits.servers import bundled
 
@@ -44,3 +50,19 @@ def test_the_engines_are_timed_on_the_same_attempts(small):
     made = {bench_engines.admitted(tables, days, bench_engines.CAPS, e) for e in ("batch", "event")}
     assert len(made) == 1
     assert made.pop() >= count
+
+
+def test_a_cusum_is_timed_on_the_path_of_its_definition():
+    [(what, seconds, note)] = bench_detect.cusum_rows(((50, 20),))
+    assert what == "CUSUM of 20 series x 50 h"
+    assert 0 < seconds < 1
+    assert "plain NumPy takes" in note
+
+
+def test_a_tick_takes_in_every_series_of_the_suite():
+    times = bench_detect.tick_times(3, features=2, users=10)
+    assert len(times) == 3
+    duty = bench_detect.Duty(features=2, users=10)
+    channels = [detector.channel for detector in duty.detectors]
+    several = sum(channel in ("feature", "unit_cost") for channel in channels)
+    assert sum(map(len, duty.streams)) == len(channels) + several

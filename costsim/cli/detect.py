@@ -158,6 +158,7 @@ def _alarms(found: Findings, alarms: pd.DataFrame, top: int, time_zone: str) -> 
 
     columns = ["known_at", "detector", "value_usd", "expected_usd", "statistic", "threshold"]
     columns += [name for name in ("top_feature", "top_user") if name in alarms.columns]
+    columns += ["tier"] if "tier" in alarms.columns and alarms["tier"].notna().any() else []
     if len(alarms):
         print(table_text(alarms[columns], max_rows=top, time_zone=time_zone))
     counts = alarms["detector"].value_counts().to_dict()

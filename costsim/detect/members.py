@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from costsim.detect.baselines import (
     ExponentialSmoothing,
     HourOfWeek,
@@ -21,11 +23,16 @@ from costsim.detect.rules import (
     FeedSilence,
     FixedThreshold,
     LiteLLMRule,
+    NewFeature,
+    NewUser,
     SustainedGrowth,
     UserShare,
     WeekOverWeek,
 )
 from costsim.detect.series_detector import SeriesDetector
+
+NEW_FEATURE_SHARE: Final = 0.02
+"""Share of a day's budget that a new feature may cost in an hour."""
 
 
 def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector, ...]:
@@ -34,8 +41,9 @@ def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector
     Parameters
     ----------
     daily_budget_usd : float, optional
-        With it a user's hour is held against a share of it; without, against the dearest
-        user's of that hour of the week.
+        With it a user's hour and a new feature's are held against a share of it; without, a
+        user's against the dearest user's of that hour of the week, and a new feature's, which
+        has no history to be held against, not at all.
 
     Examples
     --------
@@ -47,6 +55,7 @@ def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector
         if daily_budget_usd is not None
         else Detector(HourOfWeek(), Shewhart(), name="dearest user", channel="top_user")
     )
+    new = () if daily_budget_usd is None else (NewFeature(NEW_FEATURE_SHARE * daily_budget_usd),)
     return (
         seasonal_cusum(),
         seasonal_z_score(),
@@ -56,6 +65,7 @@ def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector
         Detector(HourOfWeek(), CUSUM(k=1.0), name="unit cost CUSUM", channel="unit_cost"),
         Detector(HourOfWeek(), Shewhart(), name="top feature z-score", channel="top_feature"),
         user,
+        *new,
         FeedSilence(HourOfWeek()),
     )
 
@@ -68,7 +78,7 @@ def compared_detectors(
     Parameters
     ----------
     monthly_budget_usd : float
-        A user's share is of a 30th of it.
+        A user's share and a new feature's are of a 30th of it.
     refitted : bool
         Also the baselines of statsmodels, refitted once a week: STL, exponential smoothing and a
         negative-binomial GLM. They take a hundred times longer than all others together.
@@ -104,6 +114,8 @@ def compared_detectors(
         CountGLR(hours, channel="calls"),
         *(models if refitted else ()),
         UserShare(monthly_budget_usd / 30),
+        NewFeature(NEW_FEATURE_SHARE * monthly_budget_usd / 30),
+        NewUser(),
         FixedThreshold(),
         WeekOverWeek(),
         LiteLLMRule(),

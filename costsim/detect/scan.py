@@ -29,8 +29,10 @@ class Findings:
     """Alarms of several detectors on the same records.
 
     ``alarms`` has a row per episode, first raised first: the columns of one detector's alarms
-    and the bin's dearest user and feature; for a detector of each feature, the alarming one.
-    ``hours`` are complete ones, whatever the bin; `spend` has a row a bin of ``bin_minutes``.
+    and top_user and top_feature, the bin's dearest; for a detector of each feature or of new
+    users, the alarming one. ``tier`` is the alarming one of a detector of each tier, else
+    missing. ``hours`` are complete ones, whatever the bin; `spend` has a row a bin of
+    ``bin_minutes``.
     """
 
     alarms: pd.DataFrame
@@ -151,20 +153,22 @@ def scan(
     begin = None if start is None else bin_start(start, "start")
     tables = []
     for detector in detectors:
-        for feature, usd in heard.each(detector.channel).items():
+        for name, usd in heard.each(detector.channel).items():
             series = usd[whole]
             if series.notna().sum() == 0:
                 continue
             since = None if begin is None else max(begin, series.index[0])
             alarms = detector.alarms(series, since, records.time_zone, quiet_hours, bin_minutes)
             if len(alarms):
-                tables.append(alarms.to_frame().assign(feature=feature))
-    found = _together(tables, ["top_user", "top_feature"])
+                tables.append(alarms.to_frame().assign(of=name, channel=detector.channel))
+    found = _together(tables, ["top_user", "top_feature", "tier"])
     if tables:
-        found["top_user"] = heard.who["top_user"].reindex(found["time"]).to_numpy()
-        dearest = heard.who["top_feature"].reindex(found["time"]).to_numpy()
-        of = found.pop("feature")
-        found["top_feature"] = of.where(of != "", dearest)
+        who = heard.who.reindex(found["time"]).set_index(found.index)
+        of, channel = found.pop("of").astype(object), found.pop("channel")
+        found["top_user"] = who["top_user"].where(channel != "new_user", who["new_user"])
+        by_feature = channel.isin(["feature", "unit_cost"])
+        found["top_feature"] = of.where(by_feature, who["top_feature"])
+        found["tier"] = of.where(channel == "tier", None)
     spend = pd.DataFrame({"time": index, "usd": heard.total.to_numpy()})
     hours = int(whole.sum()) * bin_minutes // 60
     zone, notes = records.time_zone, _notes(hours)

@@ -18,10 +18,13 @@ from costsim.errors import UnknownNameError
 if TYPE_CHECKING:
     import pandas as pd
 
-Channel = Literal["total", "top_user", "top_feature", "feature", "unit_cost", "calls"]
+Channel = Literal[
+    "total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier", "calls"
+]
 CHANNELS: tuple[str, ...] = get_args(Channel)
-"""All dollars; those of the hour's dearest user or feature; each feature's own; each feature's USD
-per 1,000 calls; all calls. ``feature`` and ``unit_cost`` are a series a feature, and alarm when any
+"""All dollars; those of the bin's dearest user or feature, or of the dearest user first seen less
+than 7 days ago; each feature's own; each feature's USD per 1,000 calls; each user tier's own; all
+calls. ``feature``, ``unit_cost`` and ``tier`` are a series a feature or tier, and alarm when any
 of them does; ``calls`` is the one that holds no dollars."""
 
 
@@ -52,8 +55,9 @@ class SeriesDetector(Protocol):
 
     @property
     def channel(self) -> str:
-        """The series it reads: `total`, `top_user` or `top_feature` (dearest one in the hour),
-        or, a series a feature, `feature` (its dollars) or `unit_cost` (USD per 1,000 calls)."""
+        """The series it reads: `total`; `top_user`, `top_feature` or `new_user` (dearest one in
+        the bin); `calls`; or, a series a feature, `feature` (its dollars) or `unit_cost` (USD per
+        1,000 calls); or, a series a tier, `tier`."""
         ...
 
     @property

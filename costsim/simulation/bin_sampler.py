@@ -11,7 +11,7 @@ import numpy as np
 from costsim.simulation.sampling.cube import TOP_USERS, sampled_runs
 from costsim.simulation.sampling.plan import Minutes
 from costsim.spend.bins import checked_minutes
-from costsim.spend.series import since_first_call, unit_cost
+from costsim.spend.series import NEW_DAYS, since_first_call, unit_cost
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +28,9 @@ class HourlySpend:
 
     `total`, `top_user` and `top_feature` are what detectors read; `excess` are the dollars that
     the scenario's incidents add. `hour_of_week` (bins,) is local, Monday 00 = 0. `each` has the
-    other channels: ``calls``, and those of a series a feature, ``feature`` and ``unit_cost``, of
-    shape ``(runs, bins, features)``. Bins are hours, or `bin_minutes` long.
+    other channels: ``calls`` and ``new_user``; and of several series, ``feature`` and
+    ``unit_cost``, of shape ``(runs, bins, features)``, and ``tier``, of shape ``(runs, bins,
+    tiers)``. Bins are hours, or `bin_minutes` long.
     """
 
     total: Floats
@@ -46,7 +47,7 @@ class HourlySpend:
         return 60 // self.bin_minutes
 
     def channel(self, name: str) -> Floats:
-        """One of `total`, `top_user`, `top_feature`; or of `each`, with features last.
+        """One of `total`, `top_user`, `top_feature`; or of `each`, its several series last.
 
         ``feature:2`` is the third feature's series alone.
         """
@@ -96,7 +97,8 @@ def sample_hourly(
     Limits are not in it; what is approximate is said at
     :func:`costsim.simulation.sampling.cube.sample_cube`. The top user of a bin is the dearest of
     32 with the most expected dollars, of as many members of cohorts, and of all members drawn call
-    by call; in calm bins, another one may be dearer in truth.
+    by call; in calm bins, another one may be dearer in truth. The new user is one of those who
+    are watched: first calls of the crowd are not told apart.
 
     Parameters
     ----------
@@ -119,16 +121,24 @@ def sample_hourly(
     """
     checked_minutes(bin_minutes)
     plan, runs = sampled_runs(scenario, seeds, cast(Minutes, bin_minutes), TOP_USERS, workers)
-    found = [_channels(run) for run in runs]
-    total, top_user, top_feature, excess = (np.stack([f[i] for f in found]) for i in range(4))
-    usd, calls = (np.stack([f[i] for f in found]) for i in (4, 5))
-    each = {"feature": since_first_call(usd, calls), "unit_cost": unit_cost(usd, calls)}
-    each["calls"] = calls.sum(axis=2)
+    found = [_channels(run, plan.per_hour) for run in runs]
+    total, top_user, top_feature, excess, usd, calls, tiers, new = (
+        np.stack(part) for part in zip(*found, strict=True)
+    )
+    each = {
+        "feature": since_first_call(usd, calls),
+        "unit_cost": unit_cost(usd, calls),
+        "tier": since_first_call(tiers, tiers),
+        "new_user": new,
+        "calls": calls.sum(axis=2),
+    }
+    if not scenario.population.tiers:  # users of no tier make no series
+        each["tier"] = np.full_like(each["tier"], np.nan)
     hours = plan.bin_of_week // plan.per_hour
     return HourlySpend(total, top_user, top_feature, excess, hours, each, bin_minutes)
 
 
-def _channels(run: RunSpend) -> tuple[Floats, ...]:
+def _channels(run: RunSpend, per_hour: int) -> tuple[Floats, ...]:
     return (
         run.usd.sum(axis=1),
         run.dearest_usd,
@@ -136,4 +146,17 @@ def _channels(run: RunSpend) -> tuple[Floats, ...]:
         run.excess_usd.sum(axis=1),
         run.usd,
         run.calls.astype(float),
+        run.tier_usd,
+        _new_user(run.user_usd, per_hour),
     )
+
+
+def _new_user(user_usd: NDArray[np.float32], per_hour: int) -> Floats:
+    """Dearest of the users first seen less than so many days ago, from (bins, users) dollars."""
+    bins, new = np.arange(len(user_usd))[:, None], 24 * NEW_DAYS * per_hour
+    seen = user_usd > 0
+    first = np.where(seen.any(axis=0), seen.argmax(axis=0), len(user_usd))
+    fresh = (first >= new) & (bins >= first) & (bins < first + new)
+    found = np.where(fresh, user_usd, 0.0).max(axis=1, initial=0.0).astype(np.float64)
+    found[:new] = np.nan
+    return np.asarray(found)

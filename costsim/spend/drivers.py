@@ -23,6 +23,8 @@ DEAR: Final = 0.05
 """Share of the whole rise from which on one user's calls are looked at apart."""
 NEW_PROMPT: Final = 0.2
 """Share of a feature's calls from which on a prompt that nobody used before is named."""
+SECOND: Final = 0.2
+"""Share of all rises from which on a feature other than the largest is named too."""
 BUSIER: Final = 3
 """Times the usual calls, and three more, from which on users are looked at together, apart."""
 REST, NEWCOMERS, RISEN, UNNAMED = "the others", "new users", "busier users", "(unknown)"
@@ -81,12 +83,22 @@ class Drivers:
         One of ``volume``, ``retries``, ``tokens``, ``model``, ``cache``, ``price``; None where
         nothing rose.
         """
-        if self.feature is None:
-            return None
-        row = self.features.iloc[0]
-        parts = {factor: float(row[factor]) for factor in FACTORS}
-        parts["tokens"] = parts.pop("input_tokens") + parts.pop("output_tokens")
-        return max(parts, key=lambda factor: parts[factor])
+        return None if self.feature is None else _cause(self.features.iloc[0])
+
+    @property
+    def risen(self) -> pd.DataFrame:
+        """Features that each bring a fifth of all rises or more, largest first, and why.
+
+        Returns
+        -------
+        pandas.DataFrame
+            feature_name, change_usd, cause. Two incidents at one time are two rows, unless they
+            are of one feature or one is small against the other.
+        """
+        rose = self.features[self.features["change_usd"] > 0]
+        rose = rose[rose["change_usd"] >= SECOND * rose["change_usd"].sum()]
+        causes = [_cause(row) for _, row in rose.iterrows()]
+        return rose[["feature_name", "change_usd"]].assign(cause=causes)
 
     @property
     def culprits(self) -> pd.DataFrame:
@@ -111,6 +123,8 @@ class Drivers:
         mine = self.prompts[self.prompts["feature_name"] == self.feature]
         if len(mine):
             text += f"; prompt {mine['prompt_hash'].iloc[0]} is new"
+        for feature, usd, cause in self.risen.iloc[1:].itertuples(index=False):
+            text += f"; also {feature} +${usd:,.2f}, mostly {_CAUSES[cause]}"
         return text
 
     def to_frame(self) -> pd.DataFrame:
@@ -133,6 +147,13 @@ class Drivers:
         from costsim.show.tables import table_html
 
         return table_html(self.features, caption=repr(self).split("; next")[0])
+
+
+def _cause(feature: pd.Series[Any]) -> str:
+    """Factor that adds most to a feature's change; tokens of both sides are one."""
+    parts = {factor: float(feature[factor]) for factor in FACTORS}
+    parts["tokens"] = parts.pop("input_tokens") + parts.pop("output_tokens")
+    return max(parts, key=lambda factor: parts[factor])
 
 
 _CAUSES = {

@@ -112,16 +112,20 @@ class Channels:
     """Dollars by bin that detectors watch, on one regular UTC index.
 
     ``total`` is all spend, ``top_user`` the dearest user of the bin and ``top_feature`` the
-    dearest feature; ``who`` names them (columns top_user, top_feature). A call without a user
-    counts in the total and the feature, but is nobody's. ``bin_minutes`` is the width of a bin.
+    dearest feature; ``new_user`` is the dearest of those first seen less than 7 days ago, missing
+    in the first 7 days of the records, in which everybody is new. ``who`` names them (columns
+    top_user, top_feature, new_user). A call without a user counts in the total and the feature,
+    but is nobody's. ``bin_minutes`` is the width of a bin.
     """
 
     total: pd.Series
     top_user: pd.Series
     top_feature: pd.Series
+    new_user: pd.Series
     who: pd.DataFrame
     features: pd.DataFrame
     calls: pd.DataFrame
+    tiers: pd.DataFrame
     bin_minutes: int = 60
 
     def __getitem__(self, name: str) -> pd.Series:
@@ -129,14 +133,18 @@ class Channels:
         return series
 
     def each(self, name: str) -> dict[str, pd.Series]:
-        """The series of a channel by feature; of one that has a single series, that one.
+        """The series of a channel by feature or tier; of one that has a single series, that one.
 
         ``feature`` are dollars from the feature's first call on: before it there is nothing to
-        compare a launch with, and no 0 that it would rise from. ``unit_cost`` is USD per 1,000
-        calls, missing in bins of less than 20 calls. ``calls`` are those of all features.
+        compare a launch with, and no 0 that it would rise from. ``tier`` are those of a user
+        tier, likewise. ``unit_cost`` is USD per 1,000 calls, missing in bins of less than 20
+        calls. ``calls`` are those of all features.
         """
         if name == "feature":
             usd = since_first_call(self.features, self.calls)
+            return {str(key): usd[key] for key in usd}
+        if name == "tier":
+            usd = since_first_call(self.tiers, self.tiers)
             return {str(key): usd[key] for key in usd}
         if name == "unit_cost":
             cost = unit_cost(self.features, self.calls)
@@ -162,6 +170,8 @@ def since_first_call(usd: Any, calls: Any) -> Any:
     return usd.where(calls.cummax() > 0)
 
 
+NEW_DAYS = 7
+"""Days from a user's first call in which the user is new."""
 UNIT_CALLS = 20
 """Calls of a bin below which their mean says nothing of what one costs."""
 
@@ -211,7 +221,7 @@ def channels(records: Records, bin_minutes: int = 60) -> Channels:
     import pandas as pd
 
     checked_minutes(bin_minutes)
-    cube = bins(records, by=["feature", "user"], minutes=bin_minutes)
+    cube = bins(records, by=["tier", "feature", "user"], minutes=bin_minutes)
     if cube.empty:
         raise DataError("there is no record in range to make a series of")
     grid = _grid(records, cube, bin_minutes)
@@ -219,12 +229,14 @@ def channels(records: Records, bin_minutes: int = 60) -> Channels:
     tops, who = {}, pd.DataFrame(index=grid)
     for name, key in (("top_user", "user_id"), ("top_feature", "feature_name")):
         by = cube.dropna(subset=[key]).groupby(["time", key], sort=True)["cost_nano"].sum()
-        best = by.reset_index().sort_values(
-            ["time", "cost_nano", key], ascending=[True, False, True]
-        )
-        best = best.drop_duplicates("time").set_index("time")
-        tops[name] = best["cost_nano"].reindex(grid, fill_value=0) / 1e9
-        who[name] = best[key].astype(object).reindex(grid)
+        spent = by.reset_index()
+        tops[name], who[name] = _dearest(spent, key, grid)
+        if name == "top_user":
+            begin = pd.Timestamp(grid[0] + timedelta(days=NEW_DAYS))
+            new = _of_new_users(spent, begin)
+            tops["new_user"], who["new_user"] = _dearest(new, key, grid)
+            tops["new_user"] = tops["new_user"].where(grid >= begin)
+    tiers = cube.dropna(subset=["user_tier"]).groupby(["time", "user_tier"])["cost_nano"].sum()
     named = cube.dropna(subset=["feature_name"])
     named = named.assign(priced=named["calls"] - named["unpriced_calls"])
     sums = named.groupby(["time", "feature_name"])[["cost_nano", "priced"]].sum()
@@ -233,7 +245,33 @@ def channels(records: Records, bin_minutes: int = 60) -> Channels:
         for name in ("cost_nano", "priced")
     )
     return Channels(
-        total, tops["top_user"], tops["top_feature"], who, features / 1e9, calls, bin_minutes
+        total=total,
+        **tops,
+        who=who,
+        features=features / 1e9,
+        calls=calls,
+        tiers=tiers.unstack(fill_value=0).reindex(grid, fill_value=0) / 1e9,
+        bin_minutes=bin_minutes,
+    )
+
+
+def _of_new_users(spent: pd.DataFrame, begin: pd.Timestamp) -> pd.DataFrame:
+    """Bins of users first seen from `begin` on, and less than so many days ago; by time."""
+    first = spent.drop_duplicates("user_id").set_index("user_id")["time"]
+    late = first[first >= begin]
+    if late.empty:
+        return spent.head(0)
+    theirs = spent[spent["user_id"].isin(late.index)]
+    return theirs[theirs["time"] - theirs["user_id"].map(late) < timedelta(days=NEW_DAYS)]
+
+
+def _dearest(spent: pd.DataFrame, key: str, grid: pd.DatetimeIndex) -> tuple[pd.Series, pd.Series]:
+    """Dollars of the dearest in each bin, and who it is; of two, the first by name."""
+    best = spent.sort_values(["time", "cost_nano", key], ascending=[True, False, True])
+    best = best.drop_duplicates("time").set_index("time")
+    return (
+        best["cost_nano"].reindex(grid, fill_value=0) / 1e9,
+        best[key].astype(object).reindex(grid),
     )
 
 

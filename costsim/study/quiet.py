@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from costsim.detect import Baseline, Detector, SeriesDetector, Shewhart, any_statistic
+from costsim.detect import Baseline, Detector, SeriesDetector, any_statistic
+from costsim.detect.baselines import Reading
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
 from costsim.study.false_alarms import HOURS_A_MONTH, FalseAlarms, Paths
@@ -39,7 +40,7 @@ class Quiet:
     spend: HourlySpend
     training_hours: int
     ordinary_features: int
-    _scores: dict[tuple[Baseline, str], Floats] = field(
+    _readings: dict[tuple[Baseline, str], list[tuple[Floats, Reading]]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -68,13 +69,13 @@ class Quiet:
                 for start, end in spans
             ]
         key = (detector.baseline, detector.channel)
-        if key not in self._scores:  # several charts share one baseline
-            plain = Detector(detector.baseline, Shewhart(), channel=detector.channel)
-            layers = _layers(values)
-            self._scores[key] = np.stack([plain.statistic(x, week, 0, minutes) for x in layers])
-        scores = self._scores[key]
+        if key not in self._readings:  # several charts share one baseline
+            layers = [layer.T for layer in _layers(values)]
+            self._readings[key] = [(rows, detector.read(rows, week, minutes)) for rows in layers]
         return [
-            np.fmax.reduce([detector.chart.path(one[:, a:b].T.copy()).T for one in scores])
+            np.fmax.reduce(
+                [detector.charted(*one, a, b, minutes)[a:].T for one in self._readings[key]]
+            )
             for a, b in spans
         ]
 
@@ -94,9 +95,7 @@ class Quiet:
 
 def _layers(values: Floats) -> list[Floats]:
     """A channel's series, each of shape ``(runs, bins)``."""
-    if values.ndim == 2:
-        return [values]
-    return [np.ascontiguousarray(values[:, :, one]) for one in range(values.shape[2])]
+    return [values] if values.ndim == 2 else [values[:, :, i] for i in range(values.shape[2])]
 
 
 def _statistic(

@@ -38,7 +38,7 @@ NEEDED = {
 # Those that know nothing do not know what an ordinary hour is either.
 DUMMIES = {"RandomAlarm", "AlwaysAlarm", "NeverAlarm"}
 # What one dear hour is not the matter of.
-NO_SPIKES = {*DUMMIES, "SustainedGrowth", "FeedSilence"}
+NO_SPIKES = {*DUMMIES, "SustainedGrowth", "FeedSilence", "NewFeature"}
 ZONE = "Europe/Berlin"
 
 
@@ -57,6 +57,8 @@ def exported():
         detect.TrailingMean(window_hours=24, min_hours=4, guard_hours=3), EWMA(lam=0.3, c=2.0)
     )
     found["newest in window"] = Detector(IncludingWindow(48, 6), CUSUM(k=0.2, h=2.0, clip=4.0))
+    gate = {"gate_ratio": 1.2, "gate_usd": 5.0, "gate_hours": 3}
+    found["gated"] = Detector(QUICK, CUSUM(k=0.5), name="gated", **gate)
     return found | joints()
 
 
@@ -87,9 +89,9 @@ def all_but(detectors):
 
 
 def test_the_contract_covers_what_it_should():
-    classes = {*NEEDED, *NO_SPIKES, "FixedThreshold", "LiteLLMRule", "WeekOverWeek"}
+    classes = {*NEEDED, *NO_SPIKES, "FixedThreshold", "LiteLLMRule", "NewUser", "WeekOverWeek"}
     charts = {"chart CUSUM", "chart CusumBank", "chart EWMA", "chart GLR", "chart Shewhart"}
-    plain = {"HourOfWeek", "SmoothedHourOfWeek", "TrailingMean", "IncludingWindow"}
+    plain = {"HourOfWeek", "SmoothedHourOfWeek", "TrailingMean", "IncludingWindow", "Guarded"}
     refitted = {"SeasonalTrend", "ExponentialSmoothing", "NegativeBinomialGLM"}
     baselines = {f"baseline {name}" for name in plain | refitted}
     assert {"naive_z_score", "seasonal_cusum"} | classes | charts | baselines <= set(DETECTORS)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
+import tomllib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costsim.detect import (
     CUSUM,
     Detector,
     FixedThreshold,
+    Guarded,
     HourOfWeek,
     SeriesDetector,
     Shewhart,
+    Suite,
     TrailingMean,
     UserShare,
     any_statistic,
     first_crossings,
+    parse_suite,
     presets,
     seasonal_cusum,
 )
@@ -93,6 +97,66 @@ def test_first_crossings_are_found_by_looking(path, thresholds):
         assert got == (above[0] if above else -1)
 
 
+def test_a_gate_by_hand():
+    """Expected 10 an hour; ratio 2 and 15 dollars over the last two hours, from the definition."""
+    usd = [10.0] * 6 + [16.0, 24.0, 31.0, 10.0, math.nan, 60.0, 14.0]
+    baseline = TrailingMean(window_hours=4, min_hours=4, guard_hours=9)
+    gate = {"gate_ratio": 2.0, "gate_usd": 15.0, "gate_hours": 2}
+    usd = [10.0] * 9 + usd
+    plain = Detector(baseline, Shewhart())
+    free = plain.statistic(usd, np.arange(len(usd)))
+    held = Detector(baseline, Shewhart(), **gate).statistic(usd, np.arange(len(usd)))
+    known = [0.0 if math.isnan(v) else v for v in usd]
+    expected = [0.0 if math.isnan(v) else 10.0 for v in usd]  # the guard keeps incidents out
+    for t in range(15, len(usd)):
+        cost, usual = sum(known[t - 1 : t + 1]), sum(expected[t - 1 : t + 1])
+        passes = cost >= 2 * usual and cost - usual >= 15
+        if math.isnan(free[t]):
+            assert math.isnan(held[t])
+        else:
+            assert held[t] == (free[t] if passes else min(free[t], 0.0))
+    # 10 + 16 against 20 is held back; 31 + 10 passes with an hour that is none too many
+    assert (np.flatnonzero(held > 0) - 9).tolist() == [7, 8, 11, 12]
+    assert (np.flatnonzero(free > 0) - 9).tolist() == [6, 7, 8, 11, 12]
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 200),
+    ratio=st.sampled_from([0.0, 1.0, 1.3, 2.0]),
+    usd=st.sampled_from([0.0, 1.0, 20.0]),
+    hours=st.sampled_from([1, 2, 6]),
+)
+def test_a_gate_takes_alarms_and_makes_none_and_calibrates_as_it_alarms(seed, ratio, usd, hours):
+    values = weekly(1, seed=seed)[:, :200]
+    values[:, 150:170] *= 2.0
+    values[:, ::37] = math.nan
+    week, at = HOURS[:200], np.arange(200)
+    free = Detector(TrailingMean(48, 6), CUSUM(k=0.5, h=2.0))
+    held = Detector(TrailingMean(48, 6), CUSUM(k=0.5, h=2.0), "", "total", ratio, usd, hours)
+    one, two = (d.statistic(values, week, 60)[0] for d in (free, held))
+    np.testing.assert_array_equal(np.isnan(one), np.isnan(two))
+    known = ~np.isnan(one)
+    assert ((two == one) | (two == np.minimum(one, 0.0)))[known].all()
+    # the first alarm at any threshold is that of the run at this threshold
+    for threshold in (0.7, 2.0, 5.0):
+        run, tuned = held.with_threshold(threshold).run(), held.with_threshold(threshold)
+        steps = zip(values[0].tolist(), week.tolist(), at.tolist(), strict=True)
+        raised = [i for v, h, i in steps if run.step(v, h, i >= 60)[1] > threshold]
+        assert tuned.first_alarm(values, week, 60).tolist() == [raised[0] if raised else -1]
+
+
+def test_a_gated_detector_comes_back_from_its_file():
+    gated = Detector(HourOfWeek(), Shewhart(), gate_ratio=1.5, gate_usd=12.5, gate_hours=3)
+    suite = Suite("s", (gated, Detector(Guarded(TrailingMean(), h=6.0), CUSUM())))
+    text = suite.to_toml()
+    assert "gate_usd = 12.5" in text
+    assert parse_suite(tomllib.loads(text)) == suite
+    assert gated.describe().endswith(
+        "if 3 hours cost at least 1.5 times what was expected and $12.50 more"
+    )
+
+
 def test_names_and_words():
     detector = Detector(TrailingMean(), Shewhart(2.5))
     assert detector.name == "TrailingMean + Shewhart"
@@ -129,6 +193,9 @@ def test_everything_exported_as_a_preset_is_a_series_detector():
         (lambda: Detector(CUSUM(), Shewhart()), "baseline must be a Baseline"),
         (lambda: Detector(HourOfWeek(), HourOfWeek()), "chart must be a Chart"),
         (lambda: Detector(HourOfWeek(), Shewhart(), channel="user"), "channel must be one of"),
+        (lambda: Detector(HourOfWeek(), Shewhart(), gate_ratio=-1), "gate_ratio must be at least"),
+        (lambda: Detector(HourOfWeek(), Shewhart(), gate_usd=-1), "gate_usd must be at least 0"),
+        (lambda: Detector(HourOfWeek(), Shewhart(), gate_hours=0), "gate_hours must be at least 1"),
         (lambda: UserShare(daily_budget_usd=0.0), "daily_budget_usd must be above 0"),
         (lambda: UserShare(share=-0.1, daily_budget_usd=1.0), "share must be above 0; got -0.1"),
         (lambda: FixedThreshold(usd_per_hour=0), "usd_per_hour must be above 0; got 0"),

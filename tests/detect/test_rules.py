@@ -13,6 +13,8 @@ from costsim.detect import (
     FeedSilence,
     HourOfWeek,
     LiteLLMRule,
+    NewFeature,
+    NewUser,
     SustainedGrowth,
     TrailingMean,
     WeekOverWeek,
@@ -143,6 +145,32 @@ def test_a_dead_feed_is_noticed_by_day_sooner_than_at_night():
     assert rule.first_alarm(night, hours, 600).tolist() == [4 * 168 + 8]
 
 
+@pytest.mark.parametrize(("days", "absent", "share"), [(7, 7, 12.0), (2, 0, 6.0), (3, 20, 24.0)])
+def test_a_new_feature_is_a_table_of_hours_since_its_first_call(days, absent, share):
+    rng = np.random.default_rng(5)
+    values = rng.gamma(1.0, 4.0, (3, 30 * 24))
+    firsts = [0, 8 * 24 + 5, 21 * 24]
+    for row, first in zip(values, firsts, strict=True):
+        row[:first] = np.nan
+    values[:, 600:610] = np.nan
+    rule = NewFeature(days=days, absent_days=absent, day_hours=share)
+    got = rule.statistic(values, np.arange(values.shape[1]) % 168)
+    for row, first, found in zip(values, firsts, got, strict=True):
+        for t, value in enumerate(row):
+            new = first <= t < first + 24 * days and first >= 24 * absent
+            wanted = max(value, np.nansum(row[max(t - 23, 0) : t + 1]) / share) if new else 0.0
+            wanted = math.nan if math.isnan(value) else wanted
+            assert found[t] == pytest.approx(wanted, rel=1e-12, nan_ok=True)
+
+
+def test_a_launch_that_costs_two_thirds_of_the_limit_all_day_is_news_within_the_day():
+    usd = np.full(12 * 24, np.nan)
+    usd[8 * 24 :] = 14.0
+    rule = NewFeature(usd_per_hour=20.0, day_hours=12.0)
+    # $240 are passed in its 18th hour: 18 x 14 = 252
+    assert rule.first_alarm(usd, np.arange(12 * 24) % 168).tolist() == [8 * 24 + 17]
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -153,6 +181,12 @@ def test_a_dead_feed_is_noticed_by_day_sooner_than_at_night():
         (lambda: LiteLLMRule(days=0), "days must be at least 1; got 0"),
         (lambda: SustainedGrowth(growth=-0.1), "growth must be above 0; got -0.1"),
         (lambda: SustainedGrowth(days=0), "days must be at least 1; got 0"),
+        (lambda: NewFeature(usd_per_hour=0.0), "usd_per_hour must be above 0; got 0.0"),
+        (lambda: NewFeature(days=0), "days must be at least 1; got 0"),
+        (lambda: NewFeature(day_hours=0.0), "day_hours must be above 0; got 0.0"),
+        (lambda: NewFeature(absent_days=-1), "absent_days must be at least 0; got -1"),
+        (lambda: NewUser(usd_per_hour=-2.0), "usd_per_hour must be above 0; got -2.0"),
+        (lambda: NewUser(channel="user"), "channel must be one of 'total'"),
         (lambda: FeedSilence(CUSUM()), "baseline must be a Baseline"),
         (lambda: FeedSilence(WeekOverWeek()), "baseline must be a Baseline"),
         (lambda: FeedSilence(HourOfWeek(), usd_per_call=0.0), "usd_per_call must be above 0"),

@@ -208,6 +208,50 @@ def test_each_feature_has_its_dollars_from_its_first_call_and_what_a_call_costs(
     assert heard.each("total")[""] is heard.total
 
 
+def test_each_tier_has_its_dollars_from_its_first_ones(rows, records):
+    late = rows["timestamp"] < pd.Timestamp("2024-10-27", tz="UTC")
+    rows = rows.assign(user_tier=rows["user_tier"].where(~(late & (rows["user_tier"] == "pro"))))
+    heard = spend.channels(Records.from_frame(rows)).each("tier")
+    assert set(heard) == {"free", "pro"}
+    costs = with_costs(rows)
+    costs["time"] = costs["timestamp"].dt.floor("h")
+    for name, series in heard.items():
+        mine = costs[costs["user_tier"] == name].groupby("time")["cost_nano"].sum() / 1e9
+        np.testing.assert_allclose(series[mine.index], mine, rtol=1e-12)
+        assert series[mine[mine > 0].index[0] :].notna().all()
+        assert series.sum() == pytest.approx(mine.sum())
+    first = heard["pro"].first_valid_index()
+    assert first >= pd.Timestamp("2024-10-27", tz="UTC")
+    assert heard["free"].first_valid_index() < pd.Timestamp("2024-10-26", tz="UTC")
+
+
+def test_new_users_are_those_first_seen_after_a_week_and_for_a_week():
+    hours = pd.date_range("2024-03-01", periods=30 * 24, freq="h", tz="UTC")
+    begun = {"old": 0, "early": 6 * 24, "late": 9 * 24 + 5, "last": 12 * 24}
+    rows = pd.concat(
+        pd.DataFrame(
+            {
+                "call_id": [f"{name}{h}" for h in range(first, len(hours))],
+                "timestamp": hours[first:],
+                "user_id": name,
+                "total_cost_nano": [10**9 * (k + 1 + h % 5) for h in range(first, len(hours))],
+            }
+        )
+        for k, (name, first) in enumerate(begun.items())
+    )
+    rows = rows.sort_values("timestamp").assign(status="ok", source="test", model="gpt-4o")
+    heard = spend.channels(Records.from_frame(rows))
+    for h, at in enumerate(hours):
+        fresh = {n: f for n, f in begun.items() if f >= 168 and f <= h < f + 168}
+        if h < 168:
+            assert np.isnan(heard.new_user[at])
+            continue
+        wanted = max((list(begun).index(n) + 1 + h % 5 for n in fresh), default=0)
+        assert heard.new_user[at] == wanted
+        if fresh:
+            assert heard.who.loc[at, "new_user"] == max(fresh, key=list(begun).index)
+
+
 def test_a_call_without_a_user_counts_but_is_nobody_s(rows):
     bare = Records.from_frame(rows.assign(user_id=None))
     heard = spend.channels(bare)

@@ -13,16 +13,19 @@ from costsim.detect import (
     FixedThreshold,
     HourOfWeek,
     NeverAlarm,
+    NewFeature,
     RandomAlarm,
     Suite,
     load_suite,
     seasonal_cusum,
     seasonal_z_score,
+    suite_members,
 )
 from costsim.errors import SettingError
 from costsim.show import figures
 from costsim.simulation import load_scenario, simulate
 from costsim.simulation.bin_sampler import sample_hourly
+from costsim.simulation.settings import Incident
 from costsim.study import quiet_runs, tune, tune_records
 from costsim.study.calibration import calibrate, calibrate_together
 from costsim.study.incident_runs import IncidentWatch
@@ -159,6 +162,27 @@ def test_records_are_fitted_and_a_short_history_is_said(small):
     assert found.suite.name == "mine"
     assert any("16 days of records: too short" in line for line in found.warnings)
     assert found.suite.detectors[-1].threshold != FixedThreshold().threshold
+
+
+def test_a_new_feature_that_leaks_is_seen_in_an_hour_and_a_planned_launch_is_left_alone():
+    planned = load_scenario("benign-launch")
+    leak = {
+        "feature": "meeting_notes",
+        "cause": "model",
+        "starts": "2024-08-12T10:00:00",
+        "effect": {"model": "gpt-4-32k", "input_tokens_scale": 2.0},
+    }
+    leaking = planned.model_copy(update={"incidents": {"leak": Incident(**leak)}})
+    daily = planned.monthly_budget_usd / 30
+    [rule] = [d for d in suite_members(daily) if isinstance(d, NewFeature)]
+    assert not any(isinstance(d, NewFeature) for d in suite_members())
+    watch = IncidentWatch.of(leaking)
+    calm, spend = (sample_hourly(scenario, range(12)) for scenario in (planned, leaking))
+    assert (watch.first(rule, calm) == -1).all()
+    assert (watch.first(rule, spend) == watch.onset).all()
+    # the calibrated sum of the total takes the better part of a day
+    slow = watch.first(seasonal_cusum(h=13.6), spend)
+    assert np.median(slow) >= watch.onset + 6
 
 
 def test_the_slider_saves_the_suite_of_its_notch(tmp_path):

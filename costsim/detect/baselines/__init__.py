@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from costsim.detect.baselines.base import Baseline, BaselineState, Reading
 from costsim.detect.baselines.exponential_smoothing import ExponentialSmoothing
+from costsim.detect.baselines.guarded import Guarded
 from costsim.detect.baselines.hour_of_week import HourOfWeek
 from costsim.detect.baselines.negative_binomial import NegativeBinomialGLM
 from costsim.detect.baselines.scatter import Scatter
@@ -16,6 +17,7 @@ __all__ = [
     "Baseline",
     "BaselineState",
     "ExponentialSmoothing",
+    "Guarded",
     "HourOfWeek",
     "IncludingWindow",
     "NegativeBinomialGLM",

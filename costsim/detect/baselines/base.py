@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from math import inf
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from costsim.detect.bin_width import HOURLY, BinWidth
-from costsim.detect.hours import FloatArray
+from costsim.detect.hours import BoolArray, FloatArray
 from costsim.errors import SettingError
 
 
@@ -31,6 +32,36 @@ class BaselineState(Protocol):
     def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
         """Judge the next bin of each series, then learn from it."""
         ...
+
+
+class PatientState(ABC):
+    """A baseline at work that judges a bin before it learns from it, at once or later.
+
+    Bins are judged in order, each once, and learnt from in that order, each once.
+    """
+
+    @abstractmethod
+    def judge(self, dollars: FloatArray, hour_of_week: int) -> Reading:
+        """Judge the next bin of each series by what has been learnt so far."""
+
+    @abstractmethod
+    def learn(
+        self, dollars: FloatArray, hour_of_week: int, frozen: BoolArray | None = None
+    ) -> None:
+        """Learn from the oldest bin that was judged and has not been learnt from.
+
+        Parameters
+        ----------
+        frozen : ndarray of bool, shape (n_series,), optional
+            Series that learn nothing from it, and forget nothing because of it; none by default.
+            (NaN dollars are another thing: time goes on, and nobody knows what was spent.)
+        """
+
+    def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
+        """Judge the next bin of each series, then learn from it."""
+        reading = self.judge(dollars, hour_of_week)
+        self.learn(dollars, hour_of_week)
+        return reading
 
 
 @runtime_checkable

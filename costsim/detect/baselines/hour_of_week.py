@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
-from costsim.detect.baselines.base import Reading, at_least
+from costsim.detect.baselines.base import PatientState, Reading, at_least
 from costsim.detect.baselines.scatter import RobustScatter, Scatter, known_median
 from costsim.detect.bin_width import HOURLY, BinWidth, HourClock
-from costsim.detect.hours import HOURS_IN_WEEK, FloatArray
+from costsim.detect.hours import HOURS_IN_WEEK, BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class HourOfWeek:
         return f"the median of the same hour of the last {self.weeks} weeks, on log dollars"
 
 
-class HourOfWeekState:
+class HourOfWeekState(PatientState):
     """An `HourOfWeek` at work."""
 
     def __init__(self, settings: HourOfWeek, n_series: int, width: BinWidth = HOURLY) -> None:
@@ -124,35 +125,50 @@ class HourOfWeekState:
         self._past = np.full((HOURS_IN_WEEK, n_series, settings.weeks, width.per_hour), np.nan)
         self._seen = np.zeros((HOURS_IN_WEEK, n_series), dtype=np.int64)
         self._scatter = RobustScatter(settings.scatter, n_series, width)
+        self._places: deque[FloatArray] = deque()  # of bins that are not learnt from yet
         self._hours = 0
+        self._here = np.full(n_series, np.nan)  # what is expected of the running hour's bins
+        self._late = HourClock(width)  # of the bins that are learnt from
         self._hour = 0
-        self._now = np.full((n_series, width.per_hour), np.nan)  # levels of the running hour
+        self._now = np.full((n_series, width.per_hour), np.nan)  # levels of the hour being learnt
         self._bin = 0
-        self._here = np.full(n_series, np.nan)  # what is expected of its bins
 
-    def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
-        """Judge the next bin of each series, then learn from it."""
+    def judge(self, dollars: FloatArray, hour_of_week: int) -> Reading:
+        """Judge the next bin of each series by what has been learnt so far."""
         settings = self._settings
         if self._clock.begins(hour_of_week):
-            self._remember()
             if self._hours % settings.refit_hours == 0:
                 self._scatter.refit()
             self._hours += 1
-            self._hour = hour_of_week
             self._here = self._place(hour_of_week)
         place = self._here
-        level = np.log(np.maximum(dollars, 0.0) * self._rate + settings.offset_usd)
-        residual = level - place
-        z = residual / self._scatter.value
-        expected = np.maximum(np.exp(place) - settings.offset_usd, 0.0) / self._rate
+        self._places.append(place)
+        z = (self._level(dollars) - place) / self._scatter.value
+        return Reading(np.maximum(np.exp(place) - settings.offset_usd, 0.0) / self._rate, z)
+
+    def learn(
+        self, dollars: FloatArray, hour_of_week: int, frozen: BoolArray | None = None
+    ) -> None:
+        """Learn from the oldest bin that was judged and has not been learnt from."""
+        level, place = self._level(dollars), self._places.popleft()
+        if self._late.begins(hour_of_week):
+            self._remember()  # an hour that a change of clocks has cut short
+            self._hour = hour_of_week
         # fmin and fmax pass over the NaN bounds of bins without a baseline.
-        reach = settings.winsor * self._scatter.value
+        reach = self._settings.winsor * self._scatter.value
         kept = np.fmin(np.fmax(level, place - reach), place + reach)
-        np.copyto(kept, np.nan, where=np.isnan(level))
+        np.copyto(
+            kept, np.nan, where=np.isnan(level) if frozen is None else np.isnan(level) | frozen
+        )
         self._now[:, self._bin] = kept
         self._bin += 1
-        self._scatter.add(residual)
-        return Reading(expected, z)
+        if self._bin == self._now.shape[1]:
+            self._remember()
+        self._scatter.add(level - place, frozen)
+
+    def _level(self, dollars: FloatArray) -> FloatArray:
+        worth = np.maximum(dollars, 0.0) * self._rate
+        return np.asarray(np.log(worth + self._settings.offset_usd))
 
     def _place(self, hour: int) -> FloatArray:
         past = self._past[hour].reshape(len(self._every), -1)

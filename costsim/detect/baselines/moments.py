@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from costsim.detect.hours import FloatArray
+from costsim.detect.hours import BoolArray, FloatArray
 
 
 class Moments:
@@ -43,15 +43,17 @@ class RollingMoments:
 
     def __init__(self, window: int, n_series: int) -> None:
         self._window = window
-        self._block = np.empty((window, n_series))
+        self._block = np.full((window, n_series), np.nan)
         self._filled = 0
         self._head = Moments(n_series)
         self._tail_count = np.zeros((window, n_series))
         self._tail_mean = np.zeros((window, n_series))
         self._tail_squares = np.zeros((window, n_series))
 
-    def push(self, row: FloatArray) -> None:
-        """Move the window on by one row."""
+    def push(self, row: FloatArray, frozen: BoolArray | None = None) -> None:
+        """Move the window on by one row; in frozen series what leaves it comes in again."""
+        if frozen is not None:  # the row that leaves is the one of the block before
+            row = np.where(frozen, self._block[self._filled], row)
         self._block[self._filled] = row
         self._head.include(row)
         self._filled += 1

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from costsim.detect.baselines.base import Reading, at_least
+from costsim.detect.baselines.base import PatientState, Reading, at_least
 from costsim.detect.baselines.scatter import RobustScatter, Scatter
 from costsim.detect.bin_width import HOURLY, BinWidth, HourClock
-from costsim.detect.hours import HOURS_IN_WEEK, FloatArray, IntArray
+from costsim.detect.hours import HOURS_IN_WEEK, BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class RefittedBaseline(ABC):
         return _RefittedState(self, n_series, width)
 
 
-class _RefittedState:
+class _RefittedState(PatientState):
     def __init__(self, settings: RefittedBaseline, n_series: int, width: BinWidth) -> None:
         self._settings = settings
         self._rate = width.rate
@@ -85,43 +85,59 @@ class _RefittedState:
         self._places = np.full((settings.refit_hours, n_series), np.nan)
         self._scales = np.full((settings.refit_hours, n_series), np.nan)
         self._slot = -1
+        self._judged: deque[tuple[FloatArray, FloatArray]] = deque()
+        self._late = HourClock(width)  # of the bins that are learnt from
+        self._waiting = 0  # hours that were judged and have not begun to be learnt
 
-    def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
+    def judge(self, dollars: FloatArray, hour_of_week: int) -> Reading:
         settings = self._settings
         if self._clock.begins(hour_of_week):
             self._slot = (self._slot + 1) % settings.refit_hours
             if self._slot == 0:
                 self._scatter.refit()
                 self._refit(hour_of_week)
+            self._waiting += 1
+        place, scale = self._places[self._slot], self._scales[self._slot]
+        self._judged.append((place, scale))
+        z = (settings.level(dollars, self._rate) - place) / scale / self._scatter.value
+        return Reading(settings.expected(place, self._rate), z)
+
+    def learn(
+        self, dollars: FloatArray, hour_of_week: int, frozen: BoolArray | None = None
+    ) -> None:
+        if self._late.begins(hour_of_week):
+            self._waiting -= 1
             self._kept.append(self._nothing.copy())
             self._hours.append(hour_of_week)
             self._bin = 0
-        level, place = settings.level(dollars, self._rate), self._places[self._slot]
-        scale = self._scales[self._slot]
-        residual = (level - place) / scale
+        level, (place, scale) = self._settings.level(dollars, self._rate), self._judged.popleft()
         # fmin and fmax pass over the NaN bounds of bins without a baseline.
-        reach = settings.winsor * self._scatter.value * scale
+        reach = self._settings.winsor * self._scatter.value * scale
         kept = np.fmin(np.fmax(level, place - reach), place + reach)
-        self._kept[-1][self._bin] = np.where(np.isnan(level), np.nan, kept)
+        kept[np.isnan(level)] = np.nan
+        if frozen is not None:  # a model needs whole weeks: what was expected stands in
+            kept[frozen] = place[frozen]
+        self._kept[-1][self._bin] = kept
         self._bin += 1
-        self._scatter.add(residual)
-        return Reading(settings.expected(place, self._rate), residual / self._scatter.value)
+        self._scatter.add((level - place) / scale, frozen)
 
     def _refit(self, hour_of_week: int) -> None:
         least = self._settings.min_weeks * HOURS_IN_WEEK
         if len(self._kept) < least:
             return
         history, hours = np.array(self._kept), np.array(self._hours)
-        ahead = (hour_of_week + np.arange(self._settings.refit_hours)) % HOURS_IN_WEEK
+        waiting, refit_hours = self._waiting, self._settings.refit_hours
+        ahead = (hour_of_week + np.arange(-waiting, refit_hours)) % HOURS_IN_WEEK
+        # New arrays: bins that wait to be learnt from still hold rows of the old ones.
+        self._places, self._scales = np.full((2, refit_hours, history.shape[2]), np.nan)
         for i in range(history.shape[2]):
             series = history[:, :, i]
             known = np.any(~np.isnan(series), axis=1)
             # A series begins with its first known hour: a new feature has no past to fill.
             first = int(known.argmax()) if known.any() else len(series)
-            self._places[:, i] = self._scales[:, i] = np.nan
             if len(series) - first >= least and 2 * known[first:].sum() >= len(series) - first:
-                forecast = self._settings.forecast(series[first:], hours[first:], ahead)
-                self._places[:, i], self._scales[:, i] = forecast
+                place, scale = self._settings.forecast(series[first:], hours[first:], ahead)
+                self._places[:, i], self._scales[:, i] = place[waiting:], scale[waiting:]
 
 
 def mean_levels(levels: FloatArray) -> FloatArray:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costsim.detect.baselines.base import Reading, at_least
+from costsim.detect.baselines.base import PatientState, Reading, at_least
 from costsim.detect.baselines.moments import RollingMoments
 from costsim.detect.bin_width import HOURLY, BinWidth
-from costsim.detect.hours import FloatArray
+from costsim.detect.hours import BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class TrailingMean:
         return f"the mean of the {self.window_hours} hours before{guard}"
 
 
-class _TrailingState:
+class _TrailingState(PatientState):
     def __init__(self, settings: TrailingMean, n_series: int, width: BinWidth) -> None:
         self._share = settings.min_scale_share
         self._floor = settings.min_scale_usd / width.rate
@@ -82,14 +82,17 @@ class _TrailingState:
             hours * width.per_hour for hours in (settings.min_hours, settings.guard_hours)
         )
         self._moments = RollingMoments(settings.window_hours * width.per_hour, n_series)
-        self._held: deque[FloatArray] = deque()
+        self._held: deque[tuple[FloatArray, BoolArray | None]] = deque()
 
-    def step(self, dollars: FloatArray, hour_of_week: int) -> Reading:
+    def judge(self, dollars: FloatArray, hour_of_week: int) -> Reading:
         count, mean, scatter = self._moments.read()
         expected = np.where(count >= self._least, mean, np.nan)
         floor = np.maximum(self._share * np.abs(mean), self._floor)
-        z = (dollars - expected) / np.fmax(scatter, floor)
-        self._held.append(dollars)
+        return Reading(expected, (dollars - expected) / np.fmax(scatter, floor))
+
+    def learn(
+        self, dollars: FloatArray, hour_of_week: int, frozen: BoolArray | None = None
+    ) -> None:
+        self._held.append((dollars, frozen))
         if len(self._held) > self._guard:
-            self._moments.push(self._held.popleft())
-        return Reading(expected, z)
+            self._moments.push(*self._held.popleft())

@@ -94,24 +94,31 @@ class CUSUM:
 
     def path(self, z: FloatArray) -> FloatArray:
         """Statistic of (T, n_series) standardised bins, monitored from the first on."""
-        capped = z if self.clip is None else np.minimum(z, self.clip)
-        steps = capped - self.k
-        gap = np.isnan(z)
-        gaps = bool(gap.any())
-        if gaps:
-            steps[gap] = 0.0
-        sums = np.empty_like(steps)
-        total = np.zeros(steps.shape[1])
-        for step, out in zip(steps, sums, strict=True):
-            np.add(total, step, out=out)
+        sums, last = self._sums(z)
+        gappy = np.isnan(last)  # an unknown bin has made all later ones unknown
+        if gappy.any():
+            gap = np.isnan(z[:, gappy])
+            filled, _ = self._sums(np.where(gap, self.k, z[:, gappy]))  # k adds nothing
+            sums[:, gappy] = np.where(gap, np.nan, filled)
+        return sums
+
+    def _sums(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Statistic, and the plain sum at the end, of bins that are all known."""
+        share = self.head_start_share
+        sums = np.empty_like(z)
+        total, free = np.zeros((2, z.shape[1]))
+        # A bin of all series at a time: it stays in the cache from its first step to its last.
+        for row, out in zip(z, sums, strict=True):
+            np.subtract(row if self.clip is None else np.minimum(row, self.clip), self.k, out=out)
+            if share:
+                free += out
+            out += total
             np.maximum(out, 0.0, out=out)
             total = out
-        if self.head_start_share:
-            free = np.cumsum(steps, axis=0) / (1.0 - self.head_start_share)
-            np.maximum(sums, free, out=sums)
-        if gaps:
-            sums[gap] = np.nan
-        return sums
+            if share:
+                total = out.copy()
+                np.maximum(out, free / (1.0 - share), out=out)
+        return sums, total
 
     def begin(self) -> _CusumState:
         """Start on one series, at the head start if there is one."""

@@ -31,7 +31,7 @@ class LiteLLMRule(SteppedDetector):
         Days before today that the mean is taken of, at least 1.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "feature", "unit_cost"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Which series it reads; the hour's dearest user by default.
 
     Raises

@@ -30,7 +30,7 @@ class SustainedGrowth(SteppedDetector):
         week before counts as.
     name : str
         How tables and alarms call it.
-    channel : {"total", "top_user", "top_feature", "feature", "unit_cost"}
+    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
         Which series it reads. For one feature, run it on that feature's own series.
 
     Raises

@@ -52,6 +52,8 @@ class SpendCube:
         Their recorded dollars over all features; part of `usd`.
     dearest_usd : array of shape (runs, bins)
         The most that one user spent, of watched ones and of members drawn call by call.
+    tier_usd : array of shape (runs, bins, tiers)
+        Recorded dollars of the users of each tier; of all of them where there are no tiers.
     bin_of_week : array of shape (bins,)
         Local, Monday 00:00 = 0.
     """
@@ -68,6 +70,7 @@ class SpendCube:
     user: Ints
     user_usd: NDArray[np.float32]
     dearest_usd: Floats
+    tier_usd: Floats
     bin_of_week: Ints
 
     @property

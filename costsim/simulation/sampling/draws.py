@@ -11,6 +11,7 @@ from costsim.simulation.demand import Demand
 from costsim.simulation.sampling.groups import Drawing, Watched, draw_stream
 from costsim.simulation.sampling.members import Made, calls_of_members
 from costsim.simulation.sampling.people import A, People, requests_of
+from costsim.simulation.sampling.tiers import Tiers
 from costsim.simulation.streams import stream as random_stream
 from costsim.simulation.world import settled
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 
 class RunSpend(NamedTuple):
-    """Spend of one run by bin: (bins, features) arrays, and (bins, users) of watched users.
+    """Spend of one run by bin: (bins, features) arrays, (bins, users) of watched users, and
+    (bins, tiers) of all, by tier.
 
     `dearest_usd` (bins,) is the most that one user spent, of those who are watched and of members
     whose calls are drawn one by one.
@@ -38,6 +40,7 @@ class RunSpend(NamedTuple):
     user: Ints
     user_usd: NDArray[np.float32]
     dearest_usd: Floats
+    tier_usd: Floats
 
 
 class Shown(NamedTuple):
@@ -79,6 +82,9 @@ class _Run:
         count = watched_users(plan, top_users)
         self.user = self._choose(count)
         self.user_usd = np.zeros((count, plan.bins), np.float32)
+        self.tier = world.users.tier
+        tiers = max(len(plan.scenario.population.tiers), 1)
+        self.tier_usd = np.zeros((tiers, plan.bins))  # without watched users, until the end
 
     def spend(self) -> RunSpend:
         plan = self.plan
@@ -103,8 +109,17 @@ class _Run:
             unseen_calls[:, at] += add.unseen_calls
         if len(self.user):
             np.maximum(dearest, self.user_usd.max(axis=0), out=dearest)
+        np.add.at(self.tier_usd, self.tier[self.user], self.user_usd)
         return RunSpend(
-            usd, calls, excess, unseen, unseen_calls, self.user, self.user_usd.T, dearest
+            usd,
+            calls,
+            excess,
+            unseen,
+            unseen_calls,
+            self.user,
+            self.user_usd.T,
+            dearest,
+            self.tier_usd.T,
         )
 
     def _stream(self, number: int, stream: StreamPlan) -> Shown:
@@ -114,8 +129,12 @@ class _Run:
         silent = stream.silent
         place, row = self._places(people)
         target = np.zeros_like(self.user_usd) if silent.any() else self.user_usd
-        drawing = Drawing(rng, stream, people, self.requests(number), starts, plan.width_us)
+        by_tier = random_stream(self.seed, stream.feature, stream.cohort, "tiers")
+        crowd = np.zeros_like(self.tier_usd)
+        tiers = Tiers(by_tier, self.tier[people.user], crowd)
+        drawing = Drawing(rng, stream, people, self.requests(number), starts, plan.width_us, tiers)
         found = draw_stream(drawing, Watched(place, row, target))
+        self.tier_usd += crowd * (1 - silent)
         if not silent.any():
             none = np.zeros(plan.bins, np.int64)
             return Shown(found.usd, found.calls, found.excess_usd, np.zeros(plan.bins), none)
@@ -198,6 +217,8 @@ class _Run:
         at = row[made.user]
         kept = shown & (at >= 0)
         np.add.at(self.user_usd, (at[kept], made.bin[kept]), made.usd[kept].astype(np.float32))
+        rest = shown & (at < 0)
+        np.add.at(self.tier_usd, (self.tier[made.user[rest]], made.bin[rest]), made.usd[rest])
 
 
 def _sums(made: Made, bins: int) -> Shown:

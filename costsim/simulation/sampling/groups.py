@@ -10,6 +10,7 @@ from costsim.simulation.sampling.compound import gamma_of, gamma_parameters
 from costsim.simulation.sampling.fragments import FIRST, LAST, MIDDLE, WHOLE
 from costsim.simulation.sampling.jumps import jumps_of, mixed_fragments
 from costsim.simulation.sampling.people import A2, A2A, A3, AA, AAA, A, X, over_time, present
+from costsim.simulation.sampling.tiers import Crowd, share_out
 from costsim.simulation.sampling.totals import StreamSpend, Totals
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from costsim.simulation.sampling.people import People
     from costsim.simulation.sampling.plan import StreamPlan
+    from costsim.simulation.sampling.tiers import Tiers
 
     Floats = NDArray[np.float64]
 
@@ -71,6 +73,7 @@ class Drawing(NamedTuple):
 
     `requests` (rows, users or 1) are moments of a request for each piece, `starts` (bins,)
     expected starts of sessions of users with total weight 1, `width_us` the length of a bin.
+    Dollars of those who are not watched are added to `tiers`.
     """
 
     rng: np.random.Generator
@@ -79,6 +82,7 @@ class Drawing(NamedTuple):
     requests: Sequence[Floats]
     starts: Floats
     width_us: int
+    tiers: Tiers
 
 
 def draw_stream(drawing: Drawing, watched: Watched) -> StreamSpend:
@@ -115,6 +119,8 @@ def _add_crowd(drawing: Drawing, weight: Floats, totals: Totals) -> None:
     if len(counts) > 1:
         begun -= counts[MIDDLE]
     totals.add(counts, begun, jumps, usd, mean)
+    crowd = Crowd(weight, counts.sum(axis=0), usd, mean, variance, drawing.requests)
+    share_out(drawing.tiers, people, crowd, drawing.width_us)
 
 
 def _means_over_time(drawing: Drawing, weight: Floats) -> tuple[Floats, list[Floats]]:
