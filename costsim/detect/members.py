@@ -32,7 +32,7 @@ from costsim.detect.rules import (
 from costsim.detect.series_detector import SeriesDetector
 
 NEW_FEATURE_SHARE: Final = 0.02
-"""Share of a day's budget that a new feature may cost in an hour."""
+"""Share of a day's budget that a new feature may cost in an hour, at the least."""
 
 
 def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector, ...]:
@@ -55,7 +55,7 @@ def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector
         if daily_budget_usd is not None
         else Detector(HourOfWeek(), Shewhart(), name="dearest user", channel="top_user")
     )
-    new = () if daily_budget_usd is None else (NewFeature(NEW_FEATURE_SHARE * daily_budget_usd),)
+    new = () if daily_budget_usd is None else (_new_feature(daily_budget_usd),)
     return (
         seasonal_cusum(),
         seasonal_z_score(),
@@ -68,6 +68,12 @@ def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector
         *new,
         FeedSilence(HourOfWeek()),
     )
+
+
+def _new_feature(daily_budget_usd: float) -> NewFeature:
+    """Calibrated upwards only: launches in ordinary life are small, and a larger one may be due."""
+    limit = NEW_FEATURE_SHARE * daily_budget_usd
+    return NewFeature(limit, least_usd=limit)
 
 
 def compared_detectors(
@@ -114,7 +120,7 @@ def compared_detectors(
         CountGLR(hours, channel="calls"),
         *(models if refitted else ()),
         UserShare(monthly_budget_usd / 30),
-        NewFeature(NEW_FEATURE_SHARE * monthly_budget_usd / 30),
+        _new_feature(monthly_budget_usd / 30),
         NewUser(),
         FixedThreshold(),
         WeekOverWeek(),

@@ -152,4 +152,5 @@ def _hours(
         "total": hourly.sum(axis=1) / 1e9,
         "top_user": top_user,
         "top_feature": hourly.max(axis=1) / 1e9,
+        "calls": calls.sum(axis=1),
     }

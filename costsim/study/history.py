@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-SINGLE: Final = ("total", "top_user", "top_feature", "calls")
-SEVERAL: Final = ("feature", "unit_cost")
+SINGLE: Final = ("total", "top_user", "top_feature", "new_user", "calls")
+SEVERAL: Final = ("feature", "unit_cost", "tier")
 LEAST_WEEKS: Final = 2
 
 
@@ -47,9 +47,10 @@ def history_weeks(
     Returns
     -------
     dict of str to ndarray
-        ``total``, ``top_user``, ``top_feature`` and ``calls`` of shape (weeks, bins of a
-        week), ``feature`` and ``unit_cost`` of shape (weeks, bins of a week, features). An hour
-        that a change of the clocks skips is missing; of one that comes twice the first is taken.
+        ``total``, ``top_user``, ``top_feature``, ``new_user`` and ``calls`` of shape (weeks, bins
+        of a week), ``feature`` and ``unit_cost`` of shape (weeks, bins of a week, features), and
+        ``tier`` likewise, one series that is missing where users have none. An hour that a change
+        of the clocks skips is missing; of one that comes twice the first is taken.
 
     Raises
     ------
@@ -90,8 +91,9 @@ def history_weeks(
         return found
 
     single = {name: grid(next(iter(heard.each(name).values()))) for name in SINGLE}
+    nobody = heard.total * np.nan
     several = {
-        name: np.stack([grid(series) for series in heard.each(name).values()], axis=2)
+        name: np.stack([grid(one) for one in heard.each(name).values() or [nobody]], axis=2)
         for name in SEVERAL
     }
     return single | several

@@ -21,11 +21,14 @@ from costsim.detect import (
     ExponentialSmoothing,
     FeedSilence,
     FixedThreshold,
+    Guarded,
     HourOfWeek,
     IncludingWindow,
     LiteLLMRule,
     NaiveZScore,
     NegativeBinomialGLM,
+    NewFeature,
+    NewUser,
     RandomAlarm,
     SeasonalTrend,
     Shewhart,
@@ -92,6 +95,52 @@ def test_even_bins_are_judged_as_their_hours(baseline, minutes):
 
 
 @FINE
+@pytest.mark.parametrize(
+    "baseline",
+    [
+        HourOfWeek(),
+        SmoothedHourOfWeek(refit_hours=7),
+        SeasonalTrend(weeks=3, min_weeks=2, refit_hours=60),
+    ],
+    ids=lambda b: type(b).__name__,
+)
+def test_a_guard_holds_hours_back_and_a_freeze_lasts_days_whatever_the_bin(baseline, minutes):
+    """Even bins are judged as their hours before, in and after a freeze that never thaws."""
+    hourly = weeks_of(8 * 168, sigma=0.01)  # too calm to add anything up
+    onset = 4 * 168 + 13
+    hourly[onset:] *= 30.0  # freezes with its first bin
+    hourly[300:310] = math.nan
+    hours, per_hour = np.arange(len(hourly)) % 168, 60 // minutes
+    guarded = Guarded(baseline, guard_hours=31, freeze_days=16)
+    expected, z = readings(guarded, hourly, hours, 60)
+    fine, fine_z = readings(guarded, split(hourly, minutes), hours.repeat(per_hour), minutes)
+    near = 1e-4 if hasattr(baseline, "forecast") else 1e-8
+    np.testing.assert_allclose(fine * per_hour, expected.repeat(per_hour), rtol=near)
+    np.testing.assert_allclose(fine_z, z.repeat(per_hour), rtol=near, atol=1e-4)
+    assert (fine_z[onset * per_hour : (onset + 16 * 24) * per_hour] > 11).all()
+    assert not (fine_z[(onset + 16 * 24) * per_hour :] > 1).any()
+    assert np.isfinite(fine_z[-12 * per_hour :]).all()
+
+
+@FINE
+def test_a_guard_that_never_closes_changes_nothing_of_uneven_bins(minutes):
+    """Through a change of clocks within the hour, and hours that begin with half of their bins."""
+    index = pd.date_range("2024-03-11 00:30", periods=5 * 168 * 60 // minutes,
+                          freq=f"{minutes}min", tz="UTC")  # fmt: skip
+    hours = hour_of_week(index, "Australia/Lord_Howe").tolist()
+    values = np.random.default_rng(3).lognormal(2, 1, len(index))
+    values[500:600] = math.nan
+    for baseline in (HourOfWeek(), TrailingMean(), SmoothedHourOfWeek()):
+        one = readings(baseline, values, hours, minutes)
+        two = readings(Guarded(baseline, guard_hours=0, h=math.inf), values, hours, minutes)
+        np.testing.assert_array_equal(one, two)
+    late = readings(Guarded(TrailingMean(), guard_hours=30, h=math.inf), values, hours, minutes)
+    np.testing.assert_array_equal(
+        late, readings(TrailingMean(guard_hours=30), values, hours, minutes)
+    )
+
+
+@FINE
 @pytest.mark.parametrize("make", [TrailingMean, IncludingWindow])
 def test_windows_of_hours_hold_as_many_hours(make, minutes):
     """Mean of the window, and its scatter with the n - 1 of n times as many bins."""
@@ -120,6 +169,11 @@ def test_windows_of_hours_hold_as_many_hours(make, minutes):
         SustainedGrowth(least_usd=5_000.0),
         FeedSilence(QUICK, usd_per_call=0.5),
         ExcessDollars(QUICK, hours=6),
+        NewUser(),
+        NewFeature(days=40, absent_days=0),
+        NewFeature(days=25, absent_days=0, day_hours=30.0, channel="unit_cost"),
+        Detector(QUICK, Shewhart(), gate_ratio=1.3, gate_usd=40.0, gate_hours=3),
+        Detector(QUICK, Shewhart(), "", "unit_cost", gate_ratio=1.3, gate_usd=40.0, gate_hours=3),
         FixedThreshold(50.0, channel="unit_cost"),
         WeekOverWeek(least_usd=30.0, channel="unit_cost"),
         LiteLLMRule(least_usd=300.0, channel="unit_cost"),

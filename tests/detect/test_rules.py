@@ -163,6 +163,17 @@ def test_a_new_feature_is_a_table_of_hours_since_its_first_call(days, absent, sh
             assert found[t] == pytest.approx(wanted, rel=1e-12, nan_ok=True)
 
 
+def test_what_a_new_feature_may_cost_at_the_least_is_no_news_at_any_threshold():
+    values = np.random.default_rng(4).gamma(1.0, 4.0, (3, 20 * 24))
+    values[:, : 8 * 24] = np.nan
+    hours = np.arange(values.shape[1]) % 168
+    free, held = (NewFeature(least_usd=usd).statistic(values, hours) for usd in (0.0, 6.0))
+    np.testing.assert_array_equal(held, np.where(free < 6.0, 0.0, free))
+    assert 50 < (held > 0).sum() < (free > 0).sum()
+    lowest = NewFeature(1e-9, least_usd=6.0).first_alarm(values, hours)
+    np.testing.assert_array_equal(lowest, (free >= 6.0).argmax(axis=1))
+
+
 def test_a_launch_that_costs_two_thirds_of_the_limit_all_day_is_news_within_the_day():
     usd = np.full(12 * 24, np.nan)
     usd[8 * 24 :] = 14.0
@@ -184,6 +195,7 @@ def test_a_launch_that_costs_two_thirds_of_the_limit_all_day_is_news_within_the_
         (lambda: NewFeature(usd_per_hour=0.0), "usd_per_hour must be above 0; got 0.0"),
         (lambda: NewFeature(days=0), "days must be at least 1; got 0"),
         (lambda: NewFeature(day_hours=0.0), "day_hours must be above 0; got 0.0"),
+        (lambda: NewFeature(least_usd=-1.0), "least_usd must be at least 0.0; got -1.0"),
         (lambda: NewFeature(absent_days=-1), "absent_days must be at least 0; got -1"),
         (lambda: NewUser(usd_per_hour=-2.0), "usd_per_hour must be above 0; got -2.0"),
         (lambda: NewUser(channel="user"), "channel must be one of 'total'"),

@@ -225,7 +225,8 @@ def test_each_tier_has_its_dollars_from_its_first_ones(rows, records):
     assert heard["free"].first_valid_index() < pd.Timestamp("2024-10-26", tz="UTC")
 
 
-def test_new_users_are_those_first_seen_after_a_week_and_for_a_week():
+@pytest.mark.parametrize("minutes", [60, 15])
+def test_new_users_are_those_first_seen_after_a_week_and_for_a_week(minutes):
     hours = pd.date_range("2024-03-01", periods=30 * 24, freq="h", tz="UTC")
     begun = {"old": 0, "early": 6 * 24, "late": 9 * 24 + 5, "last": 12 * 24}
     rows = pd.concat(
@@ -240,7 +241,7 @@ def test_new_users_are_those_first_seen_after_a_week_and_for_a_week():
         for k, (name, first) in enumerate(begun.items())
     )
     rows = rows.sort_values("timestamp").assign(status="ok", source="test", model="gpt-4o")
-    heard = spend.channels(Records.from_frame(rows))
+    heard = spend.channels(Records.from_frame(rows), minutes)
     for h, at in enumerate(hours):
         fresh = {n: f for n, f in begun.items() if f >= 168 and f <= h < f + 168}
         if h < 168:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import poisson
@@ -14,6 +16,7 @@ from costsim.detect import (
     NaiveZScore,
     TrailingMean,
     UserShare,
+    any_statistic,
 )
 from costsim.detect.charts import Shewhart
 from costsim.errors import SettingError
@@ -33,6 +36,7 @@ DETECTORS = [
     Detector(TrailingMean(window_hours=336), Shewhart(3.0), name="z-score"),
     Detector(HourOfWeek(), CUSUM(k=1.0, h=5.0), name="CUSUM"),
     Detector(HourOfWeek(), Shewhart(), name="by user", channel="top_user"),
+    Detector(HourOfWeek(), CUSUM(k=1.0), name="gated", gate_ratio=1.1, gate_usd=0.2, gate_hours=3),
 ]
 
 
@@ -90,6 +94,28 @@ def test_a_watch_is_four_weeks_and_exposure_is_hours_whatever_the_bin(minutes):
     alone = shared.statistic(dollars[:, : (24 + hours) * per_hour], week[: (24 + hours) * per_hour],
                              24 * per_hour, minutes)  # fmt: skip
     np.testing.assert_array_equal(quiet.watches(shared)[0], alone[:, 24 * per_hour :])
+
+
+def test_a_gate_holds_back_in_ordinary_life_as_on_a_series_of_each_feature():
+    """In dollars of the channel: a price does not add up over the bins of an hour."""
+    hours, week = WATCH_DAYS * 24, np.arange((WATCH_DAYS + 2) * 96) // 4 % 168
+    prices = np.random.default_rng(2).gamma(4.0, 5.0, (3, len(week), 2))
+    total = prices.sum(axis=2)
+    spend = HourlySpend(total, total, total, total * 0, week, {"unit_cost": prices}, 15)
+    quiet, start = Quiet(spend, 48, 2), 48 * 4
+    free = Detector(TrailingMean(), Shewhart(), channel="unit_cost")
+    held = replace(free, gate_ratio=1.05, gate_usd=4.0, gate_hours=2)
+    for detector in (free, held):
+        [watch] = quiet.watches(detector)
+        alone = any_statistic(detector, prices, week, start, 15)[:, start:]
+        np.testing.assert_array_equal(watch, alone)
+        assert watch.shape == (3, hours * 4)
+    [one], [two] = quiet.watches(free), quiet.watches(held)
+    # eight bins of two hours: their mean price is 4 / 2 dollars above the usual one
+    past = np.lib.stride_tricks.sliding_window_view(prices - 20.0, 8, axis=1).mean(axis=3)
+    open_ = (past[:, start - 7 :] > 2.0).any(axis=2)
+    assert ((two > 0) == ((one > 0) & open_)).mean() > 0.9
+    assert 0 < (two > 0).sum() < 0.6 * (one > 0).sum()
 
 
 def test_alarms_that_come_together_are_fewer_pieces_of_news():

@@ -28,7 +28,7 @@ from costsim.simulation.bin_sampler import sample_hourly
 from costsim.simulation.settings import Incident
 from costsim.study import quiet_runs, tune, tune_records
 from costsim.study.calibration import calibrate, calibrate_together
-from costsim.study.incident_runs import IncidentWatch
+from costsim.study.incident_runs import NEVER, IncidentRuns, IncidentWatch
 from costsim.study.seeds import study_seeds
 
 PAIR = (seasonal_cusum(), seasonal_z_score())
@@ -177,12 +177,14 @@ def test_a_new_feature_that_leaks_is_seen_in_an_hour_and_a_planned_launch_is_lef
     [rule] = [d for d in suite_members(daily) if isinstance(d, NewFeature)]
     assert not any(isinstance(d, NewFeature) for d in suite_members())
     watch = IncidentWatch.of(leaking)
-    calm, spend = (sample_hourly(scenario, range(12)) for scenario in (planned, leaking))
-    assert (watch.first(rule, calm) == -1).all()
-    assert (watch.first(rule, spend) == watch.onset).all()
+    calm, spend = (
+        IncidentRuns.at([watch] * 12, sample_hourly(scenario, range(12)))
+        for scenario in (planned, leaking)
+    )
+    assert (calm.first(rule) == NEVER).all()
+    assert (spend.first(rule) == watch.onset).all()
     # the calibrated sum of the total takes the better part of a day
-    slow = watch.first(seasonal_cusum(h=13.6), spend)
-    assert np.median(slow) >= watch.onset + 6
+    assert np.median(spend.first(seasonal_cusum(h=13.6))) >= watch.onset + 6
 
 
 def test_the_slider_saves_the_suite_of_its_notch(tmp_path):

@@ -30,6 +30,9 @@ class NewFeature(SteppedDetector):
     day_hours : float
         In any 24 hours it may cost no more than so many hours at the limit, above 0: a feature
         that costs two thirds of the limit all day and all night is news too.
+    least_usd : float
+        Below so many dollars an hour it never alarms (statistic 0), at least 0: what a calibration
+        on smaller launches does not go under.
     absent_days : int
         The records must have gone on without it for so many days before its first call, at least
         0: where a log begins everything is seen for the first time.
@@ -57,7 +60,8 @@ class NewFeature(SteppedDetector):
     What fails: it cannot tell a launch that goes well from one that goes wrong; the limit is to
     be the cost that the launch was planned at, some times over. Set on ordinary life without
     launches it has no false alarms at any limit, so such a calibration leaves it as it is; set on
-    one with planned launches, it is as low as those allow. A feature under a new name is new; one
+    one with a few planned launches, it is as low as those allow, and any larger one is news: so
+    hold it to `least_usd`. A feature under a new name is new; one
     that was switched off and comes back is not.
 
     References
@@ -79,6 +83,7 @@ class NewFeature(SteppedDetector):
     days: int = 7
     day_hours: float = 12.0
     absent_days: int = 7
+    least_usd: float = 0.0
     name: str = "new feature"
     channel: str = "feature"
 
@@ -87,6 +92,7 @@ class NewFeature(SteppedDetector):
         at_least("days", self.days, 1)
         positive("day_hours", self.day_hours)
         at_least("absent_days", self.absent_days, 0)
+        at_least("least_usd", self.least_usd, 0.0)
         checked_channel(self.channel)
 
     @property
@@ -115,6 +121,7 @@ class _NewState:
         day = _DAY * width.per_hour
         self._days, self._absent_days = rule.days * day, rule.absent_days * day
         self._rate, self._hours = width.rate, width.hour_share / rule.day_hours
+        self._least = rule.least_usd
         self._absent = np.zeros(n_series, dtype=np.int64)
         self._age = np.zeros(n_series, dtype=np.int64)  # bins since the first call, that included
         self._newest = RollingMoments(day, n_series)
@@ -128,7 +135,8 @@ class _NewState:
         count, mean, _ = self._newest.read()
         new = (self._age <= self._days) & (self._absent >= self._absent_days)
         cost = np.maximum(values * self._rate, count * mean * self._hours)
-        return np.full_like(values, np.nan), np.where(new | unknown, cost, 0.0)
+        news = new & (cost >= self._least)
+        return np.full_like(values, np.nan), np.where(news | unknown, cost, 0.0)
 
     def restart(self) -> None:
         """What it has cost stands: there is nothing to forget."""

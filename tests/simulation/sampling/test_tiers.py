@@ -81,15 +81,18 @@ def test_the_tier_channel_is_that_of_records(small):
     assert np.isnan(sample_hourly(small(population={"tiers": []}), [3]).channel("tier")).all()
 
 
-def test_a_new_user_is_a_watched_one_first_seen_after_a_week(small):
+@pytest.mark.parametrize("minutes", [60, 15])
+def test_a_new_user_is_a_watched_one_first_seen_after_a_week(small, minutes):
     late = {"calls_per_day": 60, "users": 4, "starts": "2024-03-12T10:00:00"}
     scenario = small(
         days=21,
         population={"users": 5_000, "activity": {"law": "zipf", "exponent": 3.0}},
         features={"chat": {"cohorts": {"late": late}}},
     )
-    spend = sample_hourly(scenario, range(4)).channel("new_user")
+    spend = sample_hourly(scenario, range(4), bin_minutes=minutes).channel("new_user")
+    spend = spend.reshape(4, 21 * 24, -1).max(axis=2)  # NaN in an hour makes it NaN
     assert np.isnan(spend[:, : 7 * 24]).all()
+    assert not np.isnan(spend[:, 7 * 24 :]).any()
     hour = 11 * 24 + 10
     # of 5,000 of whom two make nearly all calls, the cohort's members are new
     assert (spend[:, 8 * 24 : hour] < 0.05).all()
