@@ -11,7 +11,7 @@ from costsim.detect.baselines import (
     SeasonalTrend,
     SmoothedHourOfWeek,
 )
-from costsim.detect.charts import CUSUM, GLR, CusumBank, Shewhart
+from costsim.detect.charts import CUSUM, GLR, Chart, CusumBank, Shewhart
 from costsim.detect.count_cusum import CountCusum
 from costsim.detect.count_glr import CountGLR
 from costsim.detect.detector import Detector
@@ -60,8 +60,8 @@ def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector
         seasonal_cusum(),
         seasonal_z_score(),
         seasonal_ewma(),
-        Detector(HourOfWeek(), CUSUM(k=1.0), name="feature CUSUM", channel="feature"),
-        Detector(HourOfWeek(), Shewhart(), name="feature z-score", channel="feature"),
+        _of_each_feature(CUSUM(k=1.0), "feature CUSUM"),
+        _of_each_feature(Shewhart(), "feature z-score"),
         Detector(HourOfWeek(), CUSUM(k=1.0), name="unit cost CUSUM", channel="unit_cost"),
         Detector(HourOfWeek(), Shewhart(), name="top feature z-score", channel="top_feature"),
         user,
@@ -74,6 +74,17 @@ def _new_feature(daily_budget_usd: float) -> NewFeature:
     """Calibrated upwards only: launches in ordinary life are small, and a larger one may be due."""
     limit = NEW_FEATURE_SHARE * daily_budget_usd
     return NewFeature(limit, least_usd=limit)
+
+
+def _of_each_feature(chart: Chart, name: str) -> Detector:
+    """A feature is news at twice what is expected of it, and three dollars an hour above.
+
+    Below, quiet features and planned campaigns (up to 1.8 times the calls) would set the threshold
+    of all.
+    """
+    return Detector(
+        HourOfWeek(), chart, name=name, channel="feature", gate_ratio=2.0, gate_usd=3.0
+    )
 
 
 def compared_detectors(
