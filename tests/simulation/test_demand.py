@@ -230,7 +230,7 @@ def test_ordinary_calls_are_the_same_without_launches(surprise):
         same(with_it, without)
     only = {"deep_analysis": surprise.features["deep_analysis"]}
     bare = surprise.model_copy(update={"features": only})
-    with pytest.raises(SettingError, match="no feature without a launch"):
+    with pytest.raises(SettingError, match="no feature without its incidents"):
         bare.without_launches()
 
 
