@@ -5,7 +5,9 @@ from costsim.study.calibration import calibrate
 from costsim.study.compare import compare_detectors
 from costsim.study.comparison import Comparison
 from costsim.study.false_alarms import FalseAlarms
+from costsim.study.gate import Gate, GateLine, load_gate, parse_gate
 from costsim.study.library import LibraryComparison, benign_weeks, compare_library, tune_library
+from costsim.study.limits_validation import LimitsValidation
 from costsim.study.naming import naming
 from costsim.study.on_duty import OnDuty, on_duty
 from costsim.study.ordinary import OrdinaryLife
@@ -13,11 +15,15 @@ from costsim.study.quiet import quiet_runs
 from costsim.study.sweep import sweep
 from costsim.study.sweep_result import Sweep
 from costsim.study.tuning import Tuning, tune, tune_records
+from costsim.study.validate_limits import validate_limits
 
 __all__ = [
     "Comparison",
     "FalseAlarms",
+    "Gate",
+    "GateLine",
     "LibraryComparison",
+    "LimitsValidation",
     "OnDuty",
     "OrdinaryLife",
     "Sweep",
@@ -26,12 +32,15 @@ __all__ = [
     "calibrate",
     "compare_detectors",
     "compare_library",
+    "load_gate",
     "naming",
     "on_duty",
+    "parse_gate",
     "quiet_runs",
     "spend_totals",
     "sweep",
     "tune",
     "tune_library",
     "tune_records",
+    "validate_limits",
 ]
