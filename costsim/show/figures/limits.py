@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from costsim.show.cards import Ribbon
-from costsim.show.figures.header import finish, nothing
+from costsim.show.figures.header import finish, nothing, wrapped
 from costsim.show.figures.parts import height_of, rows
 from costsim.show.figures.style import (
     ALERT,
@@ -25,6 +25,7 @@ from costsim.show.figures.style import (
     say,
     styled,
     tint,
+    width_pt,
 )
 from costsim.show.formats import share, usd
 from costsim.show.text import plain
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas import DataFrame
 
-_BETWEEN = 0.75  # inches between panels that stand one above the other
+_BETWEEN = 0.8  # inches between panels that stand one above the other
 
 
 @styled
@@ -76,7 +77,7 @@ def limits_effect(
     known = blocked.dropna(subset=["blocked_share"])
     variants = list(dict.fromkeys(dots["variant"]))
     narrow = drawing_width() < COMPACT_BELOW
-    upper, lower = height_of(len(variants), narrow_row=0.6, row=0.5), height_of(len(known))
+    upper, lower = height_of(len(variants), narrow_row=0.8, row=0.5), height_of(len(known))
     whole = upper + lower + _BETWEEN
     title = "What the limits do" if narrow else "What the limits do to the month, and to whom"
     ax = canvas(ax, whole)
@@ -107,11 +108,12 @@ def _dollars(ax: Axes, dots: DataFrame, variants: list[str], budget: float | Non
     for row, name in enumerate(variants):
         usds = dots.loc[dots["variant"] == name, "usd"].to_numpy(float)
         # scattered the same way every time; only the place along the axis means something
-        across = np.random.default_rng(row).uniform(-0.12, 0.12, len(usds)) + row + 0.12
+        middle = row + (0.3 if compact(ax) else 0.12)
+        across = np.random.default_rng(row).uniform(-0.12, 0.12, len(usds)) + middle
         ax.scatter(usds, across, s=12, color=BLUE, alpha=0.5, linewidth=0, clip_on=False)
         mean = float(usds.mean())
-        ax.plot([mean, mean], [row - 0.08, row + 0.32], color=INK, linewidth=2.2, zorder=4)
-        text = say(ax, mean, row - 0.1, usd(mean), by=(0, 1), va="bottom",
+        ax.plot([mean, mean], [middle - 0.2, middle + 0.2], color=INK, linewidth=2.2, zorder=4)
+        text = say(ax, mean, middle - 0.2, usd(mean), by=(0, 1), va="bottom",
                    size=SMALL_PT if compact(ax) else TEXT_PT)  # fmt: skip
         at = mean / float(ax.get_xlim()[1])
         text.set_horizontalalignment("left" if at < 0.12 else "right" if at > 0.88 else "center")
@@ -119,7 +121,7 @@ def _dollars(ax: Axes, dots: DataFrame, variants: list[str], budget: float | Non
         ax.axvline(budget, color=ALERT, linewidth=1.2, linestyle=(0, (4, 2)), zorder=1)
     label = "US$ of the month; a dot is a run, the bar their mean"
     label += "; dashed: the budget" if budget is not None else ""
-    ax.set_xlabel(label, loc="left", color=MUTED, fontsize=SMALL_PT, fontfamily=FONT)
+    _label(ax, label)
 
 
 def _people(ax: Axes, known: DataFrame) -> None:
@@ -136,5 +138,10 @@ def _people(ax: Axes, known: DataFrame) -> None:
         low, high = float(one["low"]), float(one["high"])
         ax.plot([low, high], [row, row], color=INK, linewidth=1.0, zorder=4)
         say(ax, max(high, part), row, share(part), by=(5, 0), size=size)
-    label = "users blocked at least once: of a feature, in it; else of the ordinary ones"
-    ax.set_xlabel(label, loc="left", color=MUTED, fontsize=SMALL_PT, fontfamily=FONT)
+    label = "% of users blocked at least once: of a feature, in it; else of the ordinary ones"
+    _label(ax, label)
+
+
+def _label(ax: Axes, text: str) -> None:
+    told = wrapped(text, width_pt(ax, whole=True) - 60, SMALL_PT)
+    ax.set_xlabel(told, loc="left", color=MUTED, fontsize=SMALL_PT, fontfamily=FONT)
