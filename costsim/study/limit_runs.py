@@ -8,8 +8,9 @@ import numpy as np
 
 from costsim.records.dataset import was_stopped
 from costsim.simulation.loop_tables import DAY_BITS, INDEX_BITS
-from costsim.study.limit_measures import Intended, intended, measures
-from costsim.study.limit_tally import LimitTally, rule_count, tally
+from costsim.study.folding import FoldedMonth, Part, can_fold
+from costsim.study.limit_measures import intended, measures
+from costsim.study.limit_tally import LimitTally, nothing_tallied, rule_count, tally
 from costsim.study.one_thread import one_thread
 from costsim.study.rehearsal import Rehearsal, RehearsedDay
 
@@ -50,69 +51,107 @@ def month_rows(task: MonthTask) -> tuple[int, list[dict[str, float | str]]]:
 
 def _rows(task: MonthTask) -> list[dict[str, float | str]]:
     rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
-    runs = PairedRuns(rehearsal, {OPEN: None, task.policy.name: task.policy})
+    if can_fold(rehearsal, task.policy):
+        return rows_of(rehearsal, task.policy, folded_month(rehearsal, task.policy))
+    return rows_of(rehearsal, task.policy, streamed_month(rehearsal, task.policy))
+
+
+class PairedMonth(NamedTuple):
+    """A month without limits and with them, each also where nothing goes wrong.
+
+    `calls` are those intended, by stream and user; `plain_nano` the month's nano-dollars where
+    nothing goes wrong.
+    """
+
+    calls: NDArray[np.int64]
+    found: dict[str, LimitTally]
+    plain_nano: dict[str, int]
+
+
+def rows_of(
+    rehearsal: Rehearsal, policy: Policy, month: PairedMonth
+) -> list[dict[str, float | str]]:
+    """A row without and one with the limits."""
+    tables = rehearsal.tables
+    wanted = intended(month.calls, tables)
+    rows = []
+    for name, limits in ((OPEN, None), (policy.name, policy)):
+        row: dict[str, float | str] = {"variant": name}
+        row["seed"] = rehearsal.recorder.demand.seed
+        row |= measures(month.found[name], wanted, tables, limits)
+        if rehearsal.month.scenario.incidents:
+            paid = int(month.found[name].month_nano.sum())
+            row["incident_usd"] = (paid - month.plain_nano[name]) / 1e9
+        rows.append(row)
+    return rows
+
+
+def streamed_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
+    """Day by day, all of them through the admission kernel: any limits, any scenario."""
+    policies: dict[str, Policy | None] = {OPEN: None, policy.name: policy}
+    paired = bool(rehearsal.month.scenario.incidents)
+    closed = [n for n, limits in policies.items() if limits or not rehearsal.open]
+    loops = {name: rehearsal.loop(policies[name]) for name in closed}
+    plain = {name: rehearsal.loop(policies[name]) for name in closed if paired}
+    found = {n: nothing_tallied(rehearsal, rule_count(limits)) for n, limits in policies.items()}
+    nano = dict.fromkeys(policies, 0)
+    calls = nothing_tallied(rehearsal, 0).calls
     for day in rehearsal:
-        runs.add(day)
-    return runs.rows()
-
-
-class PairedRuns:
-    """Several limits over one seed's days, each with and without what goes wrong."""
-
-    def __init__(self, rehearsal: Rehearsal, policies: dict[str, Policy | None]) -> None:
-        self.rehearsal = rehearsal
-        self.policies = policies
-        self._paired = bool(rehearsal.month.scenario.incidents)
-        closed = [n for n, policy in policies.items() if policy or not rehearsal.open]
-        self._loops = {name: rehearsal.loop(policies[name]) for name in closed}
-        self._plain = {n: rehearsal.loop(policies[n]) for n in closed if self._paired}
-        self._found: dict[str, LimitTally] = {}
-        self._plain_nano = dict.fromkeys(policies, 0)
-        users = len(rehearsal.tables.arrays.tier_of)
-        self._calls = np.zeros((len(rehearsal.tables.streams), users), np.int64)
-
-    def add(self, day: RehearsedDay) -> None:
-        """Play one more day."""
-        rehearsal = self.rehearsal
-        self._calls += intended_calls(rehearsal, day.intents)
-        for name, policy in self.policies.items():
-            if name in self._loops:
-                attempts = self._loops[name].day(day.intents, day.end_us)
-                part = tally(attempts, rehearsal, rule_count(policy))
+        calls = calls + intended_calls(rehearsal, day.intents)
+        for name, limits in policies.items():
+            if name in loops:
+                attempts = loops[name].day(day.intents, day.end_us)
+                part = tally(attempts, rehearsal, rule_count(limits))
             else:
                 part = open_tally(rehearsal, day.intents)
-            self._found[name] = self._found[name] + part if name in self._found else part
-            if self._paired:
-                self._plain_nano[name] += self._without(name, day)
+            found[name] = found[name].plus(part)
+            if name in plain:
+                attempts = plain[name].day(day.plain, day.end_us)
+                there = rehearsal.within(attempts, rehearsal.month.month)
+                nano[name] += int(attempts.total_nano[there].sum())
+            elif paired:
+                nano[name] += _open_nano(rehearsal, day.plain)
+    return PairedMonth(calls, found, nano)
 
-    def _without(self, name: str, day: RehearsedDay) -> int:
-        """Nano-dollars of the month's part of a day on which nothing goes wrong."""
-        month = self.rehearsal.month.month
-        if name in self._plain:
-            attempts = self._plain[name].day(day.plain, day.end_us)
-            nano = attempts.total_nano
-            return int(nano[self.rehearsal.within(attempts, month)].sum())
-        nano = self.rehearsal.cost(day.plain)
-        return int(nano[self.rehearsal.within(day.plain, month)].sum())
 
-    @property
-    def intended(self) -> Intended:
-        """What the users meant to do."""
-        return intended(self._calls, self.rehearsal.tables)
+def folded_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
+    """The same integers where users have nothing to do with each other; see :mod:`folding`.
 
-    def rows(self) -> list[dict[str, float | str]]:
-        """A row for each of the limits."""
-        wanted, tables = self.intended, self.rehearsal.tables
-        rows: list[dict[str, float | str]] = []
-        for name, policy in self.policies.items():
-            row: dict[str, float | str] = {"variant": name}
-            row["seed"] = self.rehearsal.recorder.demand.seed
-            row |= measures(self._found[name], wanted, tables, policy)
-            if self._paired:
-                paid = int(self._found[name].month_nano.sum())
-                row["incident_usd"] = (paid - self._plain_nano[name]) / 1e9
-            rows.append(row)
-        return rows
+    Where nothing goes wrong, only users whom an incident touches fare otherwise.
+    """
+    days = list(rehearsal)
+    limited = FoldedMonth(rehearsal, [Part(day.end_us, day.intents) for day in days]).run(policy)
+    calls, open_ = nothing_tallied(rehearsal, 0).calls, nothing_tallied(rehearsal, 0)
+    touched = np.zeros(calls.shape[1], np.bool_)
+    nano = dict.fromkeys((OPEN, policy.name), 0)
+    for day in days:
+        calls = calls + intended_calls(rehearsal, day.intents)
+        open_ = open_.plus(open_tally(rehearsal, day.intents))
+        touched[_touched(rehearsal, day)] = True
+        nano[OPEN] += _open_nano(rehearsal, day.plain)
+    if rehearsal.month.scenario.incidents:
+        rows = [np.flatnonzero(touched[day.plain.user]) for day in days]
+        parts = [Part(d.end_us, d.plain.take(r)) for d, r in zip(days, rows, strict=True)]
+        other = FoldedMonth(rehearsal, parts).run(policy).month_nano.sum()
+        nano[policy.name] = int(other + limited.month_nano[:, ~touched].sum())
+    return PairedMonth(calls, {OPEN: open_, policy.name: limited}, nano)
+
+
+def _touched(rehearsal: Rehearsal, day: RehearsedDay) -> NDArray[np.int32]:
+    """Users whose calls of a day an incident added, changed or took away."""
+    by_incident = np.array([v.incident is not None for v in rehearsal.tables.variants])
+    changed = np.asarray(by_incident[day.intents.variant])
+    users: NDArray[np.int32] = day.intents.user[changed]
+    if len(day.plain) == len(changed) - int(changed.sum()):
+        return users
+    same = np.isin(day.plain.sequence, day.intents.sequence[~changed])
+    return np.concatenate([users, day.plain.user[~same]])
+
+
+def _open_nano(rehearsal: Rehearsal, intents: Intents) -> int:
+    """Nano-dollars of the month's part of a day, made as it is meant."""
+    nano = rehearsal.cost(intents)
+    return int(nano[rehearsal.within(intents, rehearsal.month.month)].sum())
 
 
 def intended_calls(rehearsal: Rehearsal, intents: Intents) -> NDArray[np.int64]:
@@ -137,15 +176,8 @@ def open_tally(rehearsal: Rehearsal, intents: Intents) -> LimitTally:
         found = np.bincount(cell[there], nano[there], minlength=streams * users)
         return found.astype(np.int64).reshape(streams, users)
 
-    nothing = np.zeros((streams, users), np.int64)
-    return LimitTally(
+    return nothing_tallied(rehearsal, 0)._replace(
         month_nano=summed(month.month),
         week_nano=summed(month.week),
         calls=intended_calls(rehearsal, intents),
-        retries=nothing,
-        denied=nothing,
-        holds=nothing,
-        downgraded=nothing,
-        unsent=nothing,
-        reasons=np.zeros((rule_count(None) + 3, users), np.int64),
     )

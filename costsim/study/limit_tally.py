@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -35,8 +34,7 @@ _CODES = {
 }
 
 
-@dataclass(frozen=True)
-class LimitTally:
+class LimitTally(NamedTuple):
     """Sums of a month's attempts, each of shape (streams, users) unless said otherwise.
 
     A stream is a feature's traffic or one of its cohorts: what the user wanted, whatever became
@@ -57,14 +55,21 @@ class LimitTally:
     unsent: Ints
     reasons: Ints
 
-    def __add__(self, other: LimitTally) -> LimitTally:
-        return LimitTally(
-            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
-        )
+    def plus(self, other: LimitTally) -> LimitTally:
+        """The sums of both."""
+        return LimitTally(*(a + b for a, b in zip(self, other, strict=True)))
 
     def of_users(self, users: NDArray[np.bool_]) -> LimitTally:
         """The sums of some users; all others have none."""
-        return LimitTally(**{f.name: getattr(self, f.name) * users for f in fields(self)})
+        return LimitTally(*(sums * users for sums in self))
+
+
+def nothing_tallied(rehearsal: Rehearsal, rules: int) -> LimitTally:
+    """No attempt at all, under limits of so many rules."""
+    users = len(rehearsal.tables.arrays.tier_of)
+    none = np.zeros((len(rehearsal.tables.streams), users), np.int64)
+    reasons = np.zeros((len(_CODES) + rules, users), np.int64)
+    return LimitTally(*[none] * (len(LimitTally._fields) - 1), reasons)  # type: ignore[call-arg]
 
 
 def tally(attempts: Attempts, rehearsal: Rehearsal, rules: int) -> LimitTally:
@@ -111,23 +116,6 @@ def tally(attempts: Attempts, rehearsal: Rehearsal, rules: int) -> LimitTally:
         unsent=summed(unsent),
         reasons=np.asarray(reasons.reshape(-1, users), np.int64),
     )
-
-
-def run_tally(rehearsal: Rehearsal, policy: Policy | None) -> LimitTally:
-    """Play a whole month under limits and add it up; see :func:`tally`."""
-    return run_tallies(rehearsal, {"": policy})[""]
-
-
-def run_tallies(rehearsal: Rehearsal, policies: dict[str, Policy | None]) -> dict[str, LimitTally]:
-    """Play a month under several limits side by side, each day drawn once."""
-    loops = {name: rehearsal.loop(policy) for name, policy in policies.items()}
-    counts = {name: rule_count(policy) for name, policy in policies.items()}
-    found: dict[str, LimitTally] = {}
-    for day in rehearsal:
-        for name, loop in loops.items():
-            part = tally(loop.day(day.intents, day.end_us), rehearsal, counts[name])
-            found[name] = found[name] + part if name in found else part
-    return found
 
 
 def rule_count(policy: Policy | None) -> int:

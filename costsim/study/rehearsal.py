@@ -86,17 +86,21 @@ class Rehearsal:
         """A run under limits, to be fed day by day."""
         return Loop(self.tables, policy)
 
-    def cost(self, intents: Intents) -> NDArray[np.int64]:
-        """Nano-dollars of each intended call, if it is made as intended."""
+    def cost(
+        self,
+        intents: Intents,
+        *,
+        cached_tokens: NDArray[np.int64] | None = None,
+        output_tokens: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.int64]:
+        """Nano-dollars of each intended call, made as intended or with other tokens."""
+        cached = intents.cached_tokens if cached_tokens is None else cached_tokens
+        out = intents.output_tokens if output_tokens is None else output_tokens
         found = np.zeros(len(intents), np.int64)
         for route in np.unique(intents.route).tolist():
             rows = np.flatnonzero(intents.route == route)
             found[rows] = self.recorder.prices.cost(
-                route,
-                intents.time_us[rows],
-                intents.input_tokens[rows],
-                intents.cached_tokens[rows],
-                intents.output_tokens[rows],
+                route, intents.time_us[rows], intents.input_tokens[rows], cached[rows], out[rows]
             )[1]
         return found
 
