@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from costsim.study import LimitsValidation
+    from costsim.study import LimitsValidation, Recommendation
 
 app = typer.Typer(no_args_is_help=True, help="Limits: try them before they are in force.")
 
@@ -40,6 +40,13 @@ def check(
     markdown: Annotated[
         Path | None, typer.Option(help="Write the verdict as Markdown.", show_default=False)
     ] = None,
+    recommend: Annotated[
+        bool, typer.Option("--recommend", help="Search for better caps of users, too.")
+    ] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="Write the recommended limits to this file.", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Rehearse a launch's month under limits: dollars, who is blocked, what refuses.
@@ -50,16 +57,20 @@ def check(
 
     from costsim.cli.output import next_step, print_json, progress
     from costsim.errors import SettingError
-    from costsim.study import load_gate, validate_limits
+    from costsim.study import load_gate, recommend_limits, validate_limits
 
     wanted = load_gate(gate) if gate else None
     if junit is not None and wanted is None:
         raise SettingError("--junit writes the verdicts of a gate; give --gate too")
     if jobs is not None and jobs < 1:
         raise SettingError(f"--jobs must be at least 1; got {jobs}")
-    for file in (junit, markdown):
+    for file in (junit, markdown, save):
         if file is not None and not file.absolute().parent.is_dir():
             raise SettingError(f"folder does not exist: {file.parent}")
+    if save is not None and not recommend:
+        raise SettingError("--save writes the recommended limits; give --recommend too")
+    if save is not None and save.exists():
+        raise SettingError(f"{save} is there already")
     with (
         progress(replicates, f"rehearsing {source}") as bar,
         parallel_config(n_jobs=-1 if jobs is None else jobs),
@@ -69,12 +80,28 @@ def check(
         junit.write_text(found.junit(), encoding="utf-8")
     if markdown is not None:
         markdown.write_text(found.markdown() + "\n", encoding="utf-8")
+    better = None
+    if recommend:
+        with (
+            progress(0, "searching for better limits") as bar,
+            parallel_config(n_jobs=-1 if jobs is None else jobs),
+        ):
+            better = recommend_limits(source, limits, wanted, seed=seed, progress=bar.update)
+        if save is not None:
+            better.write(save)
     if as_json:
-        print_json(_plain(found))
+        told = _plain(found)
+        print_json(told if better is None else told | {"recommended": _plain_better(better)})
     else:
         _print(found)
+        if better is not None:
+            _print_better(better)
         folder = f"runs/{found.policy.name}"
-        next_step(f"costsim simulate {source} --limits {limits} --out {folder}")
+        next_step(
+            f"costsim limits check {source} --limits {save}"
+            if save is not None
+            else f"costsim simulate {source} --limits {limits} --out {folder}"
+        )
     raise typer.Exit(found.exit_code)
 
 
@@ -146,4 +173,34 @@ def _plain(found: LimitsValidation) -> dict[str, Any]:
         "refusals": rows(found.refusals()),
         "denied": rows(found.denied().reset_index()),
         "notes": found.notes,
+    }
+
+
+def _print_better(found: Recommendation) -> None:
+    from costsim.cli.output import print_wrapped
+    from costsim.show.tables import table_text
+
+    print()
+    print_wrapped(found.headline)
+    for line in found.lines:
+        print_wrapped(f"  {line.words}")
+    print(table_text(found.compared(), caption="on seeds that had no part in the search"))
+    frontier = found.to_frame()
+    frontier = frontier[frontier["frontier"]].drop(columns="frontier")
+    caption = "the frontier: more dollars saved, or fewer ordinary users blocked"
+    print(table_text(frontier, caption=caption))
+    for note in found.notes:
+        print_wrapped(note)
+    print(found.ribbon)
+
+
+def _plain_better(found: Recommendation) -> dict[str, Any]:
+    from costsim.cli.output import rows
+
+    return {
+        "headline": found.headline,
+        "toml": found.toml,
+        "compared": rows(found.compared()),
+        "candidates": rows(found.to_frame()),
+        "notes": list(found.notes),
     }

@@ -12,6 +12,8 @@ from costsim.study.naming import naming
 from costsim.study.on_duty import OnDuty, on_duty
 from costsim.study.ordinary import OrdinaryLife
 from costsim.study.quiet import quiet_runs
+from costsim.study.recommend_limits import recommend_limits
+from costsim.study.recommendation import Recommendation
 from costsim.study.sweep import sweep
 from costsim.study.sweep_result import Sweep
 from costsim.study.tuning import Tuning, tune, tune_records
@@ -26,6 +28,7 @@ __all__ = [
     "LimitsValidation",
     "OnDuty",
     "OrdinaryLife",
+    "Recommendation",
     "Sweep",
     "Tuning",
     "benign_weeks",
@@ -37,6 +40,7 @@ __all__ = [
     "on_duty",
     "parse_gate",
     "quiet_runs",
+    "recommend_limits",
     "spend_totals",
     "sweep",
     "tune",

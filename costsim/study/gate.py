@@ -84,6 +84,8 @@ class Requirement:
             The number that it is about, one a run.
         """
         found = estimate(values, self.statistic)
+        if self.key.endswith("share") and self.column != "incident_avoided_share":
+            found = found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
         low, high = self.holds(found.low), self.holds(found.high)
         if math.isnan(found.value) or low != high:
             needed = runs_to_decide(values, self.statistic, self.bound)

@@ -97,7 +97,7 @@ class Rehearsal:
         cached = intents.cached_tokens if cached_tokens is None else cached_tokens
         out = intents.output_tokens if output_tokens is None else output_tokens
         found = np.zeros(len(intents), np.int64)
-        for route in np.unique(intents.route).tolist():
+        for route in np.flatnonzero(np.bincount(intents.route)).tolist():
             rows = np.flatnonzero(intents.route == route)
             found[rows] = self.recorder.prices.cost(
                 route, intents.time_us[rows], intents.input_tokens[rows], cached[rows], out[rows]
