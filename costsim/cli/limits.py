@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
-    from costsim.study import LimitsValidation, Recommendation
+    from costsim.study import Gate, GateLine, LimitsValidation, Recommendation
 
 app = typer.Typer(no_args_is_help=True, help="Limits: try them before they are in force.")
 
@@ -24,7 +25,13 @@ def root() -> None:
 
 @app.command(epilog=EPILOG)
 def check(
-    source: Annotated[str, typer.Argument(help="A scenario, by name or TOML file.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A scenario, by name or TOML file, or a folder of your own records: then history "
+            "is replayed, and users do not react."
+        ),
+    ],
     limits: Annotated[str, typer.Option(help="Limits, by name or TOML file.")],
     gate: Annotated[
         Path | None, typer.Option(help="Requirements, a TOML file.", show_default=False)
@@ -67,6 +74,10 @@ def check(
     for file in (junit, markdown, save):
         if file is not None and not file.absolute().parent.is_dir():
             raise SettingError(f"folder does not exist: {file.parent}")
+    if Path(source).is_dir():
+        if recommend:
+            raise SettingError("--recommend simulates; give a scenario, not a folder of records")
+        _replay(source, limits, wanted, junit, markdown, as_json)
     if save is not None and not recommend:
         raise SettingError("--save writes the recommended limits; give --recommend too")
     if save is not None and save.exists():
@@ -102,6 +113,49 @@ def check(
             if save is not None
             else f"costsim simulate {source} --limits {limits} --out {folder}"
         )
+    raise typer.Exit(found.exit_code)
+
+
+def _replay(
+    source: str,
+    limits: str,
+    gate: Gate | None,
+    junit: Path | None,
+    markdown: Path | None,
+    as_json: bool,
+) -> NoReturn:
+    """The same on recorded calls."""
+    from costsim.cli.output import next_step, print_json, print_wrapped, progress, rows
+    from costsim.records import read_records
+    from costsim.show.tables import table_text
+    from costsim.study import replay_limits
+
+    records = read_records(source)
+    with progress(len(records), f"replaying {source}") as bar:
+        found = replay_limits(records, limits, gate, progress=bar.update)
+    if junit is not None:
+        junit.write_text(found.junit(), encoding="utf-8")
+    if markdown is not None:
+        markdown.write_text(found.markdown() + "\n", encoding="utf-8")
+    if as_json:
+        told = {"verdict": found.verdict, "headline": found.headline, "limits": found.policy.name}
+        tables = {
+            "months": rows(found.to_frame()),
+            "blocked": rows(found.blocked()),
+            "refusals": rows(found.refusals()),
+        }
+        print_json(told | {"gate": _plain_lines(found.lines)} | tables | {"notes": found.notes})
+    else:
+        print_wrapped(found.headline)
+        for line in found.lines:
+            print_wrapped(f"  {line.words}")
+        print(table_text(found.to_frame(), caption="dollars as paid, and as admitted"))
+        print(table_text(found.blocked(), caption="users refused at least once"))
+        print(table_text(found.refusals(), caption="what refuses"))
+        for note in found.notes:
+            print_wrapped(note)
+        print(found.ribbon)
+        next_step(f"costsim fit {source} --out mine.toml")
     raise typer.Exit(found.exit_code)
 
 
@@ -157,17 +211,7 @@ def _plain(found: LimitsValidation) -> dict[str, Any]:
         "monthly_budget_usd": scenario.monthly_budget_usd,
         "replicates": found.replicates,
         "seed": found.seed,
-        "gate": [
-            {
-                "key": line.requirement.key,
-                "relation": line.requirement.relation,
-                "bound": line.requirement.bound,
-                **line.measured._asdict(),
-                "verdict": line.verdict,
-                "runs_to_decide": line.runs,
-            }
-            for line in found.lines
-        ],
+        "gate": _plain_lines(found.lines),
         "measures": rows(found.to_frame()),
         "blocked": rows(found.blocked()),
         "refusals": rows(found.refusals()),
@@ -204,3 +248,17 @@ def _plain_better(found: Recommendation) -> dict[str, Any]:
         "candidates": rows(found.to_frame()),
         "notes": list(found.notes),
     }
+
+
+def _plain_lines(lines: Sequence[GateLine]) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": line.requirement.key,
+            "relation": line.requirement.relation,
+            "bound": line.requirement.bound,
+            **line.measured._asdict(),
+            "verdict": line.verdict,
+            "runs_to_decide": line.runs,
+        }
+        for line in lines
+    ]

@@ -7,6 +7,7 @@ from costsim.study.comparison import Comparison
 from costsim.study.false_alarms import FalseAlarms
 from costsim.study.gate import Gate, GateLine, load_gate, parse_gate
 from costsim.study.library import LibraryComparison, benign_weeks, compare_library, tune_library
+from costsim.study.limits_replay import LimitsReplay
 from costsim.study.limits_validation import LimitsValidation
 from costsim.study.naming import naming
 from costsim.study.on_duty import OnDuty, on_duty
@@ -14,6 +15,7 @@ from costsim.study.ordinary import OrdinaryLife
 from costsim.study.quiet import quiet_runs
 from costsim.study.recommend_limits import recommend_limits
 from costsim.study.recommendation import Recommendation
+from costsim.study.replay_limits import replay_limits
 from costsim.study.sweep import sweep
 from costsim.study.sweep_result import Sweep
 from costsim.study.tuning import Tuning, tune, tune_records
@@ -25,6 +27,7 @@ __all__ = [
     "Gate",
     "GateLine",
     "LibraryComparison",
+    "LimitsReplay",
     "LimitsValidation",
     "OnDuty",
     "OrdinaryLife",
@@ -41,6 +44,7 @@ __all__ = [
     "parse_gate",
     "quiet_runs",
     "recommend_limits",
+    "replay_limits",
     "spend_totals",
     "sweep",
     "tune",

@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from costsim.limits import load_limits
+
 SCENARIO = """
 name = "tiny"
 start = 2024-02-01
@@ -85,3 +87,26 @@ def test_nothing_runs_on_bad_input(run, files):
     assert check(run, replicates=1).code == 2
     said = check(run, "--markdown", "nowhere/m.md")
     assert said.err == "costsim: folder does not exist: nowhere\n"
+
+
+def test_a_folder_of_records_is_replayed(run, files):
+    assert run("simulate", "tiny.toml", "--days", "3", "--out", "runs").code == 0
+    (files / "gate.toml").write_text('blocked_share = ">= 2e-1"')
+    said = run("limits", "check", "runs", "--limits", "strict", "--gate", "gate.toml", "--json")
+    assert said.code == 1, said.err
+    told = json.loads(said.out)
+    assert told["gate"][0]["verdict"] == "FAIL"
+    assert "users do not react" in told["headline"]
+    said = run("limits", "check", "runs", "--limits", "strict", "--recommend")
+    assert said.err.startswith("costsim: --recommend simulates; give a scenario")
+
+
+def test_better_limits_are_found_and_saved(run, files):
+    said = check(run, "--recommend", "--save", "better.toml")
+    assert said.code == 0, said.err
+    assert "Suggested: " in said.out
+    assert "on seeds that had no part in the search" in said.out
+    assert load_limits(files / "better.toml").name == "caps-suggested"
+    assert said.err.splitlines()[-1] == "next: costsim limits check tiny.toml --limits better.toml"
+    again = check(run, "--recommend", "--save", "better.toml")
+    assert (again.code, again.err) == (2, "costsim: better.toml is there already\n")
