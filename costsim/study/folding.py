@@ -130,7 +130,9 @@ class FoldedMonth:
             else:
                 ask, used = calls.bound_tokens, calls.tokens
             window = self._windows(policy, rule.period)
-            peaks(*self._by_user, self._time, calls.end_us, window, ask, used, found)
+            order, first = self._by_user
+            columns = (self._time, calls.end_us, window, ask, used)
+            peaks(first, *(column.take(order) for column in columns), found)  # in one sweep
             self._peaks[key] = found
         return self._peaks[key]
 

@@ -55,8 +55,8 @@ def candidates(
 
     Scrambled Sobol points: no two candidates say the same of any cap, and every stretch of each
     range has its share of them. Caps are rounded to two digits; a cap that a wider window makes
-    idle is kept at that window's. A quarter of the candidates have a month's cap for everybody
-    where `organisation` is given.
+    idle is kept at that window's. One candidate of eight has a month's cap for everybody where
+    `organisation` is given.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ def candidates(
             for name, share in zip(CAPS, point, strict=False)
         }
         whole = None
-        if organisation is not None and point[-1] >= 0.75:
-            share = 4 * float(point[-1]) - 3
+        if organisation is not None and point[-1] >= 0.875:
+            share = 8 * float(point[-1]) - 7
             whole = organisation.low * (organisation.high / organisation.low) ** share
         found.append(with_caps(base, _nested(caps), whole, f"candidate-{number}"))
     return found

@@ -9,7 +9,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def peaks(order, first, time, end, window, ask, used, found):
+def peaks(first, time, end, window, ask, used, found):
     """Most that is settled and held in one window as a call asks, its own bound included.
 
     Calls come by user, each user's in order of time. What ends at a moment is settled before what
@@ -17,10 +17,8 @@ def peaks(order, first, time, end, window, ask, used, found):
 
     Parameters
     ----------
-    order : array of shape (calls,)
-        Calls by user.
     first : array of shape (users + 1,)
-        Where each user's begin in `order`.
+        Where each user's calls begin.
     time, end, window, ask, used : arrays of shape (calls,)
         Microseconds; number of the window; upper bound; what it takes when it ends.
     found : array of shape (users,)
@@ -32,8 +30,7 @@ def peaks(order, first, time, end, window, ask, used, found):
     waiting = np.empty(most, np.int64)
     for user in range(len(found)):
         total, peak, count, present = 0, 0, 0, -1
-        for at in range(first[user], first[user + 1]):
-            call = order[at]
+        for call in range(first[user], first[user + 1]):
             if window[call] != present:
                 present = window[call]
                 total, count = 0, 0
