@@ -15,6 +15,7 @@ from costsim.cli.detect import detect
 from costsim.cli.estimate import estimate
 from costsim.cli.fit import fit
 from costsim.cli.importing import import_
+from costsim.cli.limits import app as limits_app
 from costsim.cli.maintenance import doctor, lab, prices
 from costsim.cli.report import app as report_app
 from costsim.cli.scenario import app as scenario_app
@@ -86,6 +87,7 @@ app.command()(detect)
 app.command()(tune)
 app.command()(compare)
 app.command()(watch)
+app.add_typer(limits_app, name="limits")
 app.add_typer(report_app, name="report")
 app.command()(prices)
 app.command()(doctor)

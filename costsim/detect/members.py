@@ -82,9 +82,7 @@ def _of_each_feature(chart: Chart, name: str) -> Detector:
     Below, quiet features and planned campaigns (up to 1.8 times the calls) would set the threshold
     of all.
     """
-    return Detector(
-        HourOfWeek(), chart, name=name, channel="feature", gate_ratio=2.0, gate_usd=3.0
-    )
+    return Detector(HourOfWeek(), chart, name=name, channel="feature", gate_ratio=2.0, gate_usd=3.0)
 
 
 def compared_detectors(

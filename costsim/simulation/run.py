@@ -97,7 +97,7 @@ def simulate(
         raise SettingError(f"engine must be one of 'batch', 'event'; got {engine!r}")
     policy = policy_of(scenario, limits)
     world = play(scenario, seed)
-    recorder = Recorder(Demand(world, seed), _downgrades(scenario, policy))
+    recorder = Recorder(Demand(world, seed), downgrades_of(scenario, policy))
     _ = recorder.prices  # an unknown book or model is said before anything is written
     keep = _Scratch() if out is None else None
     folder = keep.path if keep else Path(out or "")
@@ -146,7 +146,7 @@ def _later_limits(scenario: Scenario) -> Policy | None:
     return load_limits(operations.limits)
 
 
-def _downgrades(scenario: Scenario, policy: Policy | None) -> tuple[tuple[str, str], ...]:
+def downgrades_of(scenario: Scenario, policy: Policy | None) -> tuple[tuple[str, str], ...]:
     """The models that limits or people may send a feature's calls to."""
     found: dict[tuple[str, str], None] = {}
     for known in (policy, _later_limits(scenario)):

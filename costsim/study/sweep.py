@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from operator import index
 from pathlib import Path
@@ -15,6 +14,7 @@ from costsim.simulation.loading import load_scenario
 from costsim.simulation.result import SimulationResult
 from costsim.study.aggregates import spend_totals
 from costsim.study.one_thread import one_thread
+from costsim.study.parallel import in_parallel
 from costsim.study.sweep_result import Sweep
 from costsim.study.variants import Change, Variant, variants_of
 
@@ -94,7 +94,7 @@ def sweep(
     ]
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     try:
-        for row in _in_parallel(tasks):
+        for row in in_parallel(_run, tasks):
             rows[row["variant"], row["seed"]] = row
             if progress:
                 progress(1)
@@ -113,32 +113,6 @@ class _Task(NamedTuple):
     seed: int
     summarise: Summarise
     out: Path | None
-
-
-def _in_parallel(tasks: Sequence[_Task]) -> Iterator[dict[str, Any]]:
-    """Rows of all tasks, in whatever order they are done."""
-    from joblib import Parallel, delayed
-    from joblib.parallel import get_active_backend
-
-    backend, n_jobs = get_active_backend()
-    # what the user set stands; a bare joblib would use a single core
-    jobs = -1 if n_jobs is None else n_jobs
-    with _loky_alone(backend):
-        parallel = Parallel(n_jobs=jobs, return_as=_order(backend))
-        yield from parallel(delayed(_run)(task) for task in tasks)
-
-
-def _loky_alone(backend: Any) -> AbstractContextManager[Any]:
-    """Processes of joblib's own start with BLAS and numba at one thread; others are the user's."""
-    from joblib import parallel_config
-
-    plain = type(backend).__name__ == "LokyBackend" and backend.inner_max_num_threads is None
-    return parallel_config(backend="loky", inner_max_num_threads=1) if plain else nullcontext()
-
-
-def _order(backend: Any) -> str:
-    """As they are done, where the backend can say so: a slow run holds up no progress."""
-    return "generator_unordered" if backend.supports_return_generator else "list"
 
 
 def _run(task: _Task) -> dict[str, Any]:

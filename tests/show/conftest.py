@@ -83,6 +83,14 @@ def variants() -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.concat(dots, ignore_index=True), means
 
 
+def limited() -> tuple[pd.DataFrame, pd.DataFrame]:
+    dots = variants()[0]
+    groups = [("feature", FEATURES[4]), ("feature", FEATURES[5]), ("tier", "free")]
+    blocked = pd.DataFrame(groups, columns=["kind", "name"])
+    shares = np.array([0.99, 0.055, 0.0])
+    return dots, blocked.assign(blocked_share=shares, low=shares * 0.9, high=shares)
+
+
 def comparison() -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -234,6 +242,7 @@ DRAWINGS: dict[str, Callable[..., Any]] = {
     ),
     "burned_runs": partial(figures.burned_runs, runs()),
     "burned_runs_close": partial(figures.burned_runs, runs(far=1.15)),
+    "limits_effect": partial(figures.limits_effect, *limited(), budget_usd=12_000.0),
     "variant_runs": partial(figures.variant_runs, *variants()),
     "cost_distribution": partial(figures.cost_distribution, single_calls()),
     "cost_distribution_alike": partial(figures.cost_distribution, single_calls(apart=1.0)),

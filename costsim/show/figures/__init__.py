@@ -12,6 +12,7 @@ from costsim.show.figures.duty import duty_dollars
 from costsim.show.figures.header import alt_text
 from costsim.show.figures.heat import detector_heat
 from costsim.show.figures.incident_library import incident_gallery, incident_panels
+from costsim.show.figures.limits import limits_effect
 from costsim.show.figures.month import month_to_date
 from costsim.show.figures.operating import operating_curve, operating_curves
 from costsim.show.figures.parts import breakdown, concentration, cost_per_call
@@ -40,6 +41,7 @@ __all__ = [
     "hourly_spend",
     "incident_gallery",
     "incident_panels",
+    "limits_effect",
     "month_to_date",
     "operating_curve",
     "operating_curves",

@@ -1,0 +1,264 @@
+"""costsim limits: what limits would do before they are in force."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from costsim.study import Gate, GateLine, LimitsValidation, Recommendation
+
+app = typer.Typer(no_args_is_help=True, help="Limits: try them before they are in force.")
+
+EPILOG = """In CI: costsim limits check SCENARIO --limits F --gate gate.toml --junit limits.xml
+--markdown limits.md; exit code 0 passes, 1 fails, 3 is undecided and says how many runs decide, 2
+is bad input. docs/check-limits.md has a gate to begin with and a workflow."""
+
+
+@app.callback()
+def root() -> None:
+    """Limits: try them before they are in force."""
+
+
+@app.command(epilog=EPILOG)
+def check(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A scenario, by name or TOML file, or a folder of your own records: then history "
+            "is replayed, and users do not react."
+        ),
+    ],
+    limits: Annotated[str, typer.Option(help="Limits, by name or TOML file.")],
+    gate: Annotated[
+        Path | None, typer.Option(help="Requirements, a TOML file.", show_default=False)
+    ] = None,
+    replicates: Annotated[int, typer.Option(help="Months to simulate.")] = 50,
+    seed: Annotated[int, typer.Option(help="Of the study.")] = 0,
+    jobs: Annotated[
+        int | None, typer.Option(help="Processes; all cores by default.", show_default=False)
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(help="Write the gate as JUnit XML.", show_default=False)
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write the verdict as Markdown.", show_default=False)
+    ] = None,
+    recommend: Annotated[
+        bool, typer.Option("--recommend", help="Search for better caps of users, too.")
+    ] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="Write the recommended limits to this file.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Rehearse a launch's month under limits: dollars, who is blocked, what refuses.
+
+    With --gate each requirement passes, fails, or is undecided.
+    """
+    from joblib import parallel_config
+
+    from costsim.cli.output import next_step, print_json, progress
+    from costsim.errors import SettingError
+    from costsim.study import load_gate, recommend_limits, validate_limits
+
+    wanted = load_gate(gate) if gate else None
+    if junit is not None and wanted is None:
+        raise SettingError("--junit writes the verdicts of a gate; give --gate too")
+    if jobs is not None and jobs < 1:
+        raise SettingError(f"--jobs must be at least 1; got {jobs}")
+    for file in (junit, markdown, save):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise SettingError(f"folder does not exist: {file.parent}")
+    if Path(source).is_dir():
+        if recommend:
+            raise SettingError("--recommend simulates; give a scenario, not a folder of records")
+        _replay(source, limits, wanted, junit, markdown, as_json)
+    if save is not None and not recommend:
+        raise SettingError("--save writes the recommended limits; give --recommend too")
+    if save is not None and save.exists():
+        raise SettingError(f"{save} is there already")
+    with (
+        progress(replicates, f"rehearsing {source}") as bar,
+        parallel_config(n_jobs=-1 if jobs is None else jobs),
+    ):
+        found = validate_limits(source, limits, wanted, replicates, seed, progress=bar.update)
+    if junit is not None:
+        junit.write_text(found.junit(), encoding="utf-8")
+    if markdown is not None:
+        markdown.write_text(found.markdown() + "\n", encoding="utf-8")
+    better = None
+    if recommend:
+        with (
+            progress(0, "searching for better limits") as bar,
+            parallel_config(n_jobs=-1 if jobs is None else jobs),
+        ):
+            better = recommend_limits(source, limits, wanted, seed=seed, progress=bar.update)
+        if save is not None:
+            better.write(save)
+    if as_json:
+        told = _plain(found)
+        print_json(told if better is None else told | {"recommended": _plain_better(better)})
+    else:
+        _print(found)
+        if better is not None:
+            _print_better(better)
+        folder = f"runs/{found.policy.name}"
+        next_step(
+            f"costsim limits check {source} --limits {save}"
+            if save is not None
+            else f"costsim simulate {source} --limits {limits} --out {folder}"
+        )
+    raise typer.Exit(found.exit_code)
+
+
+def _replay(
+    source: str,
+    limits: str,
+    gate: Gate | None,
+    junit: Path | None,
+    markdown: Path | None,
+    as_json: bool,
+) -> NoReturn:
+    """The same on recorded calls."""
+    from costsim.cli.output import next_step, print_json, print_wrapped, progress, rows
+    from costsim.records import read_records
+    from costsim.show.tables import table_text
+    from costsim.study import replay_limits
+
+    records = read_records(source)
+    with progress(len(records), f"replaying {source}") as bar:
+        found = replay_limits(records, limits, gate, progress=bar.update)
+    if junit is not None:
+        junit.write_text(found.junit(), encoding="utf-8")
+    if markdown is not None:
+        markdown.write_text(found.markdown() + "\n", encoding="utf-8")
+    if as_json:
+        told = {"verdict": found.verdict, "headline": found.headline, "limits": found.policy.name}
+        tables = {
+            "months": rows(found.to_frame()),
+            "blocked": rows(found.blocked()),
+            "refusals": rows(found.refusals()),
+        }
+        print_json(told | {"gate": _plain_lines(found.lines)} | tables | {"notes": found.notes})
+    else:
+        print_wrapped(found.headline)
+        for line in found.lines:
+            print_wrapped(f"  {line.words}")
+        print(table_text(found.to_frame(), caption="dollars as paid, and as admitted"))
+        print(table_text(found.blocked(), caption="users refused at least once"))
+        print(table_text(found.refusals(), caption="what refuses"))
+        for note in found.notes:
+            print_wrapped(note)
+        print(found.ribbon)
+        next_step(f"costsim fit {source} --out mine.toml")
+    raise typer.Exit(found.exit_code)
+
+
+def _print(found: LimitsValidation) -> None:
+    from costsim.cli.output import print_wrapped
+    from costsim.show.tables import table_text
+
+    print_wrapped(found.headline)
+    for line in found.lines:
+        print_wrapped(f"  {line.words}")
+    print()
+    _print_measures(found)
+    shares = {"blocked_share": "share", "low": "share", "high": "share"}
+    counts = dict.fromkeys(("denied", "downgraded"), "count")
+    caption = "users denied at least once in the month"
+    print(table_text(found.blocked(), shares | counts, caption=caption))
+    refusals = found.refusals()
+    if len(refusals):
+        print(table_text(refusals, caption="what refuses, a month on average"))
+        denied = found.denied()
+        counts = dict.fromkeys(denied.columns, "count")
+        caption = "attempts denied a month, by tier"
+        print(table_text(denied.reset_index(), counts, caption=caption))
+    for note in found.notes:
+        print_wrapped(note)
+    print(found.ribbon)
+
+
+def _print_measures(found: LimitsValidation) -> None:
+    """Dollars, then people, each in its own unit."""
+    from costsim.show.tables import table_text
+
+    frame = found.to_frame()
+    frame = frame.replace([float("inf"), float("-inf")], float("nan"))
+    units = {"usd": "usd", "share": "share", "budget": "share"}
+    kinds = [units.get(name.rsplit("_", 1)[-1], "count") for name in frame["measure"]]
+    columns = [name for name in frame.columns if name not in ("measure", "statistic")]
+    for kind, caption in (("usd", "US$"), ("share", "shares"), ("count", "attempts a month")):
+        rows = frame[[one == kind for one in kinds]]
+        print(table_text(rows, dict.fromkeys(columns, kind), caption=f"{caption}, 95% intervals"))
+
+
+def _plain(found: LimitsValidation) -> dict[str, Any]:
+    from costsim.cli.output import rows
+
+    scenario = found.month.scenario
+    return {
+        "verdict": found.verdict,
+        "headline": found.headline,
+        "scenario": scenario.name,
+        "limits": found.policy.name,
+        "month": found.month.words,
+        "monthly_budget_usd": scenario.monthly_budget_usd,
+        "replicates": found.replicates,
+        "seed": found.seed,
+        "gate": _plain_lines(found.lines),
+        "measures": rows(found.to_frame()),
+        "blocked": rows(found.blocked()),
+        "refusals": rows(found.refusals()),
+        "denied": rows(found.denied().reset_index()),
+        "notes": found.notes,
+    }
+
+
+def _print_better(found: Recommendation) -> None:
+    from costsim.cli.output import print_wrapped
+    from costsim.show.tables import table_text
+
+    print()
+    print_wrapped(found.headline)
+    for line in found.lines:
+        print_wrapped(f"  {line.words}")
+    print(table_text(found.compared(), caption="on seeds that had no part in the search"))
+    frontier = found.to_frame()
+    frontier = frontier[frontier["frontier"]].drop(columns="frontier")
+    caption = "the frontier: more dollars saved, or fewer ordinary users blocked"
+    print(table_text(frontier, caption=caption))
+    for note in found.notes:
+        print_wrapped(note)
+    print(found.ribbon)
+
+
+def _plain_better(found: Recommendation) -> dict[str, Any]:
+    from costsim.cli.output import rows
+
+    return {
+        "headline": found.headline,
+        "toml": found.toml,
+        "compared": rows(found.compared()),
+        "candidates": rows(found.to_frame()),
+        "notes": list(found.notes),
+    }
+
+
+def _plain_lines(lines: Sequence[GateLine]) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": line.requirement.key,
+            "relation": line.requirement.relation,
+            "bound": line.requirement.bound,
+            **line.measured._asdict(),
+            "verdict": line.verdict,
+            "runs_to_decide": line.runs,
+        }
+        for line in lines
+    ]

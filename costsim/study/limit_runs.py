@@ -1,0 +1,183 @@
+"""One seed's month with and without limits, and what the limits keep of an incident."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from costsim.records.dataset import was_stopped
+from costsim.simulation.loop_tables import DAY_BITS, INDEX_BITS
+from costsim.study.folding import FoldedMonth, Part, can_fold
+from costsim.study.limit_measures import intended, measures
+from costsim.study.limit_tally import LimitTally, nothing_tallied, rule_count, tally
+from costsim.study.one_thread import one_thread
+from costsim.study.rehearsal import Rehearsal, RehearsedDay
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from costsim.limits import Policy
+    from costsim.simulation.intents import Intents
+    from costsim.study.launch_month import LaunchMonth
+
+OPEN = "without limits"
+"""Name of the variant that has none."""
+
+
+class MonthTask(NamedTuple):
+    """One seed: all that a worker needs to know."""
+
+    month: LaunchMonth
+    policy: Policy
+    downgrades: tuple[tuple[str, str], ...]
+    seed: int
+
+
+def month_rows(task: MonthTask) -> tuple[int, list[dict[str, float | str]]]:
+    """The seed, and a row without and one with the limits; see :func:`measures`.
+
+    ``incident_usd`` is what the incidents add to the month: its dollars less those of the same
+    month, under the same limits, where nothing goes wrong.
+    """
+    try:
+        with one_thread():
+            return task.seed, _rows(task)
+    except RuntimeError as error:
+        if was_stopped(error):
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _rows(task: MonthTask) -> list[dict[str, float | str]]:
+    rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
+    if can_fold(rehearsal, task.policy):
+        return rows_of(rehearsal, task.policy, folded_month(rehearsal, task.policy))
+    return rows_of(rehearsal, task.policy, streamed_month(rehearsal, task.policy))
+
+
+class PairedMonth(NamedTuple):
+    """A month without limits and with them, each also where nothing goes wrong.
+
+    `calls` are those intended, by stream and user; `plain_nano` the month's nano-dollars where
+    nothing goes wrong.
+    """
+
+    calls: NDArray[np.int64]
+    found: dict[str, LimitTally]
+    plain_nano: dict[str, int]
+
+
+def rows_of(
+    rehearsal: Rehearsal, policy: Policy, month: PairedMonth
+) -> list[dict[str, float | str]]:
+    """A row without and one with the limits."""
+    tables = rehearsal.tables
+    wanted = intended(month.calls, tables)
+    rows = []
+    for name, limits in ((OPEN, None), (policy.name, policy)):
+        row: dict[str, float | str] = {"variant": name}
+        row["seed"] = rehearsal.recorder.demand.seed
+        row |= measures(month.found[name], wanted, tables, limits)
+        if rehearsal.month.scenario.incidents:
+            paid = int(month.found[name].month_nano.sum())
+            row["incident_usd"] = (paid - month.plain_nano[name]) / 1e9
+        rows.append(row)
+    return rows
+
+
+def streamed_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
+    """Day by day, all of them through the admission kernel: any limits, any scenario."""
+    policies: dict[str, Policy | None] = {OPEN: None, policy.name: policy}
+    paired = bool(rehearsal.month.scenario.incidents)
+    closed = [n for n, limits in policies.items() if limits or not rehearsal.open]
+    loops = {name: rehearsal.loop(policies[name]) for name in closed}
+    plain = {name: rehearsal.loop(policies[name]) for name in closed if paired}
+    found = {n: nothing_tallied(rehearsal, rule_count(limits)) for n, limits in policies.items()}
+    nano = dict.fromkeys(policies, 0)
+    calls = nothing_tallied(rehearsal, 0).calls
+    for day in rehearsal:
+        calls = calls + intended_calls(rehearsal, day.intents)
+        for name, limits in policies.items():
+            if name in loops:
+                attempts = loops[name].day(day.intents, day.end_us)
+                part = tally(attempts, rehearsal, rule_count(limits))
+            else:
+                part = open_tally(rehearsal, day.intents)
+            found[name] = found[name].plus(part)
+            if name in plain:
+                attempts = plain[name].day(day.plain, day.end_us)
+                there = rehearsal.within(attempts, rehearsal.month.month)
+                nano[name] += int(attempts.total_nano[there].sum())
+            elif paired:
+                nano[name] += _open_nano(rehearsal, day.plain)
+    return PairedMonth(calls, found, nano)
+
+
+def folded_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
+    """The same integers where users have nothing to do with each other; see :mod:`folding`.
+
+    Where nothing goes wrong, only users whom an incident touches fare otherwise.
+    """
+    days = list(rehearsal)
+    limited = FoldedMonth(rehearsal, [Part(day.end_us, day.intents) for day in days]).run(policy)
+    calls, open_ = nothing_tallied(rehearsal, 0).calls, nothing_tallied(rehearsal, 0)
+    touched = np.zeros(calls.shape[1], np.bool_)
+    nano = dict.fromkeys((OPEN, policy.name), 0)
+    for day in days:
+        calls = calls + intended_calls(rehearsal, day.intents)
+        open_ = open_.plus(open_tally(rehearsal, day.intents))
+        touched[_touched(rehearsal, day)] = True
+        nano[OPEN] += _open_nano(rehearsal, day.plain)
+    if rehearsal.month.scenario.incidents:
+        rows = [np.flatnonzero(touched[day.plain.user]) for day in days]
+        parts = [Part(d.end_us, d.plain.take(r)) for d, r in zip(days, rows, strict=True)]
+        other = FoldedMonth(rehearsal, parts).run(policy).month_nano.sum()
+        nano[policy.name] = int(other + limited.month_nano[:, ~touched].sum())
+    return PairedMonth(calls, {OPEN: open_, policy.name: limited}, nano)
+
+
+def _touched(rehearsal: Rehearsal, day: RehearsedDay) -> NDArray[np.int32]:
+    """Users whose calls of a day an incident added, changed or took away."""
+    by_incident = np.array([v.incident is not None for v in rehearsal.tables.variants])
+    changed = np.asarray(by_incident[day.intents.variant])
+    users: NDArray[np.int32] = day.intents.user[changed]
+    if len(day.plain) == len(changed) - int(changed.sum()):
+        return users
+    same = np.isin(day.plain.sequence, day.intents.sequence[~changed])
+    return np.concatenate([users, day.plain.user[~same]])
+
+
+def _open_nano(rehearsal: Rehearsal, intents: Intents) -> int:
+    """Nano-dollars of the month's part of a day, made as it is meant."""
+    nano = rehearsal.cost(intents)
+    return int(nano[rehearsal.within(intents, rehearsal.month.month)].sum())
+
+
+def intended_calls(rehearsal: Rehearsal, intents: Intents) -> NDArray[np.int64]:
+    """How many calls of each stream each user means to make; shape (streams, users)."""
+    tables = rehearsal.tables
+    users = len(tables.arrays.tier_of)
+    cell = (intents.sequence >> (DAY_BITS + INDEX_BITS)) * users + intents.user
+    size = len(tables.streams) * users
+    return np.bincount(cell, minlength=size).reshape(len(tables.streams), users)
+
+
+def open_tally(rehearsal: Rehearsal, intents: Intents) -> LimitTally:
+    """What a day comes to where nothing stands between what is meant and what is called."""
+    month = rehearsal.month
+    tables = rehearsal.tables
+    users, streams = len(tables.arrays.tier_of), len(tables.streams)
+    nano = rehearsal.cost(intents)
+    cell = (intents.sequence >> (DAY_BITS + INDEX_BITS)) * users + intents.user
+
+    def summed(days: tuple[int, int]) -> NDArray[np.int64]:
+        there = rehearsal.within(intents, days)
+        found = np.bincount(cell[there], nano[there], minlength=streams * users)
+        return found.astype(np.int64).reshape(streams, users)
+
+    return nothing_tallied(rehearsal, 0)._replace(
+        month_nano=summed(month.month),
+        week_nano=summed(month.week),
+        calls=intended_calls(rehearsal, intents),
+    )

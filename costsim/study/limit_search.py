@@ -1,0 +1,166 @@
+"""A search over limits by successive halving: all on few seeds, the best of them on many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from costsim.records.dataset import was_stopped
+from costsim.study.folding import FoldedMonth, Part
+from costsim.study.limit_measures import intended, measures
+from costsim.study.limit_runs import OPEN, intended_calls, open_tally
+from costsim.study.limit_statistics import estimate
+from costsim.study.limit_tally import nothing_tallied
+from costsim.study.one_thread import one_thread
+from costsim.study.parallel import in_parallel
+from costsim.study.rehearsal import Rehearsal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from costsim.limits import Policy
+    from costsim.study.gate import Gate, Requirement
+    from costsim.study.launch_month import LaunchMonth
+
+KEPT = 4
+"""One of so many candidates goes on to the next round."""
+SHARES = (0.1, 0.3, 1.0)
+"""Of all seeds, how many each round has seen."""
+
+
+class Growth(NamedTuple):
+    """What is assumed otherwise: tokens times a factor, of everybody or of the heavy users."""
+
+    factor: float = 1.0
+    heavy_only: bool = False
+
+
+class SearchTask(NamedTuple):
+    """One seed under several limits: all that a worker needs to know."""
+
+    month: LaunchMonth
+    policies: tuple[Policy, ...]
+    downgrades: tuple[tuple[str, str], ...]
+    seed: int
+    growth: Growth = Growth()
+
+
+HEAVY = 0.01
+"""Share of active users who count as heavy: those of the most dollars."""
+
+
+def search_rows(task: SearchTask) -> list[dict[str, float | str]]:
+    """A row without limits, and one for each of the limits; see :func:`measures`."""
+    try:
+        with one_thread():
+            return _rows(task)
+    except RuntimeError as error:
+        if was_stopped(error):
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _rows(task: SearchTask) -> list[dict[str, float | str]]:
+    rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
+    parts = [Part(day.end_us, day.intents) for day in rehearsal]
+    if task.growth.factor != 1:
+        parts = grown(rehearsal, parts, task.growth)
+    month = FoldedMonth(rehearsal, parts)
+    calls = nothing_tallied(rehearsal, 0).calls
+    for part in parts:
+        calls = calls + intended_calls(rehearsal, part.intents)
+    wanted = intended(calls, rehearsal.tables)
+    if rehearsal.open:
+        open_ = nothing_tallied(rehearsal, 0)
+        for part in parts:
+            open_ = open_.plus(open_tally(rehearsal, part.intents))
+    else:
+        open_ = month.simulate(None, None)
+    rows: list[dict[str, float | str]] = []
+    for name, limits in ((OPEN, None), *((p.name, p) for p in task.policies)):
+        found = open_ if limits is None else month.run(limits)
+        row: dict[str, float | str] = {"variant": name, "seed": task.seed}
+        row |= measures(found, wanted, rehearsal.tables, limits)
+        row["saved_usd"] = int(open_.month_nano.sum() - found.month_nano.sum()) / 1e9
+        rows.append(row)
+    return rows
+
+
+def grown(rehearsal: Rehearsal, parts: Sequence[Part], growth: Growth) -> list[Part]:
+    """The same calls with other numbers of input tokens."""
+    users = len(rehearsal.tables.arrays.tier_of)
+    chosen = np.ones(users, np.bool_)
+    if growth.heavy_only:
+        nano = np.zeros(users)
+        for part in parts:
+            nano += np.bincount(part.intents.user, rehearsal.cost(part.intents), users)
+        most = max(round(HEAVY * int((nano > 0).sum())), 1)
+        chosen[np.argsort(-nano, kind="stable")[most:]] = False
+    found = []
+    for end_us, intents in parts:
+        factor = np.where(chosen[intents.user], growth.factor, 1.0)
+        more = {
+            name: np.rint(getattr(intents, name) * factor).astype(np.int64)
+            for name in ("input_tokens", "cached_tokens")
+        }
+        found.append(Part(end_us, replace(intents, **more)))
+    return found
+
+
+def halved(
+    month: LaunchMonth,
+    candidates: Sequence[Policy],
+    seeds: Sequence[int],
+    gate: Gate,
+    downgrades: tuple[tuple[str, str], ...],
+    progress: Callable[[int], object] | None = None,
+) -> pd.DataFrame:
+    """Rows of all runs: every candidate on the first seeds, ever fewer and better ones on more.
+
+    Limits of one seed see the same demand, so few seeds tell good from bad; those that are told
+    apart by little see more.
+    """
+    import pandas as pd
+
+    left, done = list(candidates), 0
+    rows: list[dict[str, float | str]] = []
+    for number, share in enumerate(SHARES):
+        upto = max(round(share * len(seeds)), done + 1)
+        tasks = [SearchTask(month, tuple(left), downgrades, one) for one in seeds[done:upto]]
+        for found in in_parallel(search_rows, tasks):
+            rows += found
+            if progress:
+                progress(len(left))
+        done = upto
+        if done >= len(seeds) or number == len(SHARES) - 1:
+            break
+        order = ranked(pd.DataFrame(rows), [policy.name for policy in left], gate)
+        keep = order[: max(len(left) // KEPT, 2)]
+        left = [policy for policy in left if policy.name in keep]
+    return pd.DataFrame(rows).sort_values(["variant", "seed"], ignore_index=True)
+
+
+def ranked(runs: pd.DataFrame, names: Sequence[str], gate: Gate) -> list[str]:
+    """Candidates from best to worst.
+
+    First those that miss the gate's bounds by the least, all bounds together; of those, whom they
+    block the fewest active users; of those, the cheapest month.
+    """
+    keys = {}
+    for name, own in runs[runs["variant"].isin(names)].groupby("variant"):
+        missed = sum(miss(wanted, own) for wanted in gate.requirements)
+        blocked, usd = (float(own[c].mean()) for c in ("blocked_share", "month_usd"))
+        keys[str(name)] = (round(missed, 9), blocked, usd, str(name))
+    return sorted(keys, key=keys.__getitem__)
+
+
+def miss(wanted: Requirement, runs: pd.DataFrame) -> float:
+    """By how much the runs' estimate misses a bound: shares as they are, dollars of the bound."""
+    value = estimate(runs[wanted.column].to_numpy(float), wanted.statistic).value
+    if np.isnan(value) or wanted.holds(value):
+        return 0.0
+    scale = max(abs(wanted.bound), 1.0) if wanted.key.endswith("_usd") else 1.0
+    return abs(value - wanted.bound) / scale + 1e-9  # a strict bound that is met is missed

@@ -1,0 +1,212 @@
+"""What a replay of history under limits gives: decisions, dollars by month, who was refused."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from costsim.errors import SettingError, UnknownNameError
+from costsim.show.formats import count, share, usd
+from costsim.study.gate import Gate, GateLine, Verdict, worst
+from costsim.study.limit_statistics import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from costsim.limits import Policy
+    from costsim.records import Records
+    from costsim.show.cards import Card, Ribbon
+
+LABEL = "replay of history: users do not react"
+EXIT_CODES = {"PASS": 0, "NO GATE": 0, "FAIL": 1, "UNDECIDED": 3}
+
+
+@dataclass(frozen=True, repr=False)
+class LimitsReplay:
+    """Recorded calls under limits, if nobody had reacted to a refusal.
+
+    ``calls`` has a row a call with its decision: admitted, admitted_nano (what it cost, 0 where
+    refused), downgraded, scope and window of the limit that refused, by_holds. `unpriced` calls
+    had no list price, and reserved what they cost.
+    """
+
+    records: Records
+    policy: Policy
+    calls: pd.DataFrame
+    unpriced: int
+    gate: Gate | None = None
+
+    @cached_property
+    def lines(self) -> tuple[GateLine, ...]:
+        """Each requirement against the one history there is."""
+        if self.gate is None:
+            return ()
+        found = []
+        for wanted in self.gate.requirements:
+            value = self.measures[wanted.column]
+            verdict: Verdict = "PASS" if wanted.holds(value) else "FAIL"
+            if math.isnan(value):
+                verdict = "UNDECIDED"
+            found.append(GateLine(wanted, Estimate(value, value, value), verdict, None))
+        return tuple(found)
+
+    @property
+    def verdict(self) -> Verdict | Literal["NO GATE"]:
+        """FAIL, UNDECIDED or PASS of the gate as a whole."""
+        return worst(self.lines) if self.lines else "NO GATE"
+
+    @property
+    def exit_code(self) -> int:
+        """0 for PASS or no gate, 1 for FAIL, 3 for UNDECIDED."""
+        return EXIT_CODES[self.verdict]
+
+    def check(self, gate: Gate) -> None:
+        """Refuse requirements that a history cannot tell.
+
+        Raises
+        ------
+        SettingError
+            Such as of users who leave, or of a tier that no call has.
+        """
+        for wanted in gate.requirements:
+            if wanted.column in self.measures:
+                continue
+            table, _, rest = wanted.key.partition(".")
+            if rest and table in ("tier", "feature"):
+                known = [k.split(".")[1] for k in self.measures if k.startswith(f"{table}.")]
+                raise UnknownNameError(f"{gate.name}: {table}", rest.rpartition(".")[0], known)
+            raise SettingError(
+                f"{gate.name}: {wanted.key} cannot be measured on a history; simulate a scenario"
+            )
+
+    @cached_property
+    def measures(self) -> dict[str, float]:
+        """The history in numbers, by the names that gates go by; the dearest month and week."""
+        calls = self.calls
+        local = calls["timestamp"].dt.tz_convert(self.records.time_zone).dt.tz_localize(None)
+        nano = calls["admitted_nano"]
+        month = nano.groupby(local.dt.to_period("M")).sum().max() / 1e9
+        week = nano.groupby(local.dt.to_period("W-SUN")).sum().max() / 1e9
+        user = calls["user_id"].astype(object).where(calls["user_id"].notna(), "anonymous")
+        refused = ~calls["admitted"]
+        users = user.nunique()
+        by_user = nano.groupby([user, local.dt.to_period("M")]).sum()
+        blocked = user[refused].nunique() / users
+        row = {
+            "month_usd": float(month),
+            "week_usd": float(week),
+            "worst_user_usd": float(by_user.max()) / 1e9,
+            "blocked_share": blocked,
+            "ordinary_blocked_share": blocked,
+            "hold_denied_share": float(calls["by_holds"].mean()),
+        }
+        budget = self.records.manifest.monthly_budget_usd
+        if budget:
+            row["over_budget"] = float(month > budget)
+        for kind, column, name in (
+            ("tier", "user_tier", "ordinary_blocked_share"),
+            ("feature", "feature_name", "blocked_share"),
+        ):
+            for value, own in calls.groupby(calls[column].astype(object)):
+                denied = user[own.index][~own["admitted"]].nunique()
+                row[f"{kind}.{value}.{name}"] = denied / user[own.index].nunique()
+        return row
+
+    def to_frame(self) -> pd.DataFrame:
+        """Dollars by month as they were and as admitted: month, paid_usd, admitted_usd."""
+        calls = self.calls
+        local = calls["timestamp"].dt.tz_convert(self.records.time_zone).dt.tz_localize(None)
+        sums = calls[["total_cost_nano", "admitted_nano"]].astype("int64")
+        found = sums.groupby(local.dt.strftime("%Y-%m").rename("month")).sum() / 1e9
+        found.columns = ["paid_usd", "admitted_usd"]
+        return found.reset_index()
+
+    def blocked(self) -> pd.DataFrame:
+        """Who was refused at least once, by feature and tier: kind, name, blocked_share, denied."""
+        import pandas as pd
+
+        rows = []
+        for key, value in self.measures.items():
+            if key.count(".") < 2:
+                continue
+            kind, _, rest = key.partition(".")
+            name = rest.rpartition(".")[0]
+            column = "user_tier" if kind == "tier" else "feature_name"
+            denied = int((~self.calls["admitted"] & (self.calls[column] == name)).sum())
+            rows.append((kind, name, value, denied))
+        frame = pd.DataFrame(rows, columns=["kind", "name", "blocked_share", "denied"])
+        return frame.sort_values(
+            ["kind", "blocked_share"], ascending=[True, False], kind="stable", ignore_index=True
+        )
+
+    def refusals(self) -> pd.DataFrame:
+        """Which limit refuses: scope, window, attempts, share."""
+        refused = self.calls[~self.calls["admitted"]]
+        found = refused.groupby(["scope", "window"]).size().rename("attempts").reset_index()
+        found = found.sort_values("attempts", ascending=False, kind="stable", ignore_index=True)
+        return found.assign(share=found["attempts"] / max(len(refused), 1))
+
+    @property
+    def headline(self) -> str:
+        """The verdict in a sentence."""
+        calls = self.calls
+        paid, kept = (int(calls[c].sum()) / 1e9 for c in ("total_cost_nano", "admitted_nano"))
+        verdict = "" if self.verdict == "NO GATE" else f"{self.verdict}: "
+        return (
+            f"{verdict}{self.policy.name} would have refused {count((~calls['admitted']).sum())} "
+            f"of {count(len(calls))} calls and blocked "
+            f"{share(self.measures['blocked_share'])} of the users at least once; {usd(kept)} of "
+            f"{usd(paid)} ({LABEL})."
+        )
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know beside the headline."""
+        said = [
+            f"A {LABEL}. Who would have come back, waited or left is not in it; simulate a "
+            "scenario for that."
+        ]
+        if self.unpriced:
+            said.append(
+                f"{count(self.unpriced)} calls have no list price and reserved what they cost, "
+                "which is less than an upper bound."
+            )
+        return said
+
+    @property
+    def ribbon(self) -> Ribbon:
+        """SIMULATED or REAL, as the records are."""
+        from costsim.show.cards import Ribbon
+
+        kind: Literal["SIMULATED", "REAL"] = "SIMULATED" if self.records.simulated else "REAL"
+        return Ribbon(kind, self.records.origin, notes=(LABEL,))
+
+    @property
+    def card(self) -> Card:
+        """The verdict card."""
+        from costsim.show.cards import Card
+
+        level = {"PASS": "ok", "FAIL": "bad", "UNDECIDED": "warn", "NO GATE": "info"}
+        lines = (*(line.words for line in self.lines), *self.notes)
+        step = "replay.to_frame(), .blocked(), .refusals()"
+        return Card(self.headline, lines, self.ribbon, level[self.verdict], step)  # type: ignore[arg-type]
+
+    def markdown(self) -> str:
+        """The verdict for a pull request."""
+        from costsim.study.gate_formats import gate_markdown
+
+        return gate_markdown(self.headline, self.lines, self.notes, self.ribbon)
+
+    def junit(self) -> str:
+        """The gate's verdict as JUnit XML, for CI."""
+        from costsim.study.gate_formats import gate_junit
+
+        return gate_junit(f"history under {self.policy.name}", self.lines)
+
+    def __repr__(self) -> str:
+        return f"LimitsReplay({self.headline}) next: .to_frame(), .blocked(), .refusals()"
+
+    def _repr_html_(self) -> str:
+        return self.card._repr_html_()

@@ -1,0 +1,227 @@
+"""What validating limits gives: a verdict, the runs, who is blocked, what refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from costsim.show.formats import usd
+from costsim.study.gate import Gate, GateLine, Verdict, worst
+from costsim.study.limit_runs import OPEN
+from costsim.study.limit_statistics import estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from costsim.limits import Policy
+    from costsim.show.cards import Card, Ribbon
+    from costsim.study.launch_month import LaunchMonth
+
+MEASURES = {
+    "month_usd": ("mean", "p50", "p95", "p99"),
+    "week_usd": ("mean", "p50", "p95", "p99"),
+    "over_budget": ("chance",),
+    "worst_user_usd": ("mean", "p95"),
+    "incident_usd": ("mean",),
+    "blocked_share": ("mean",),
+    "ordinary_blocked_share": ("mean", "p95"),
+    "left_share": ("mean",),
+    "denied": ("mean",),
+    "hold_denied": ("mean",),
+    "downgraded": ("mean",),
+    "retries": ("mean",),
+    "unsent": ("mean",),
+}
+"""What the frame tells, and by which statistics."""
+EXIT_CODES = {"PASS": 0, "NO GATE": 0, "FAIL": 1, "UNDECIDED": 3}
+
+
+@dataclass(frozen=True, repr=False)
+class LimitsValidation:
+    """A launch's month under limits, over many runs.
+
+    ``runs`` has a row a run without the limits (variant ``without limits``) and one with them, by
+    the names of :func:`~costsim.study.limit_measures.measures`.
+    """
+
+    month: LaunchMonth
+    policy: Policy
+    seed: int
+    runs: pd.DataFrame
+    gate: Gate | None = None
+    lines: tuple[GateLine, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict | Literal["NO GATE"]:
+        """FAIL, UNDECIDED or PASS of the gate as a whole."""
+        return worst(self.lines) if self.lines else "NO GATE"
+
+    @property
+    def exit_code(self) -> int:
+        """0 for PASS or no gate, 1 for FAIL, 3 for UNDECIDED."""
+        return EXIT_CODES[self.verdict]
+
+    @property
+    def replicates(self) -> int:
+        """Months that were simulated."""
+        return len(self.runs) // 2
+
+    def to_frame(self) -> pd.DataFrame:
+        """Each measure with its interval, without the limits and with them.
+
+        Returns
+        -------
+        pandas.DataFrame
+            measure, statistic, without, without_low, without_high, with, with_low, with_high;
+            95% intervals, infinite on a side that so few runs cannot bound.
+        """
+        import pandas as pd
+
+        rows = []
+        for measure, statistics in MEASURES.items():
+            if measure not in self.runs:
+                continue
+            for statistic in statistics:
+                row: dict[str, Any] = {"measure": measure, "statistic": statistic}
+                for side, name in (("without", OPEN), ("with", self.policy.name)):
+                    found = estimate(self._values(measure, name), statistic)
+                    row |= {side: found.value, f"{side}_low": found.low, f"{side}_high": found.high}
+                rows.append(row)
+        return pd.DataFrame(rows)
+
+    def blocked(self) -> pd.DataFrame:
+        """Who was denied at least once in the month, by feature, tier and archetype.
+
+        Returns
+        -------
+        pandas.DataFrame
+            kind, name, blocked_share with its interval low and high (of a feature's users, in it;
+            of a tier's and an archetype's ordinary users), and denied and downgraded, attempts a
+            month on average (missing for archetypes).
+        """
+        import pandas as pd
+
+        rows = []
+        for column in self.runs.columns:
+            kind, _, rest = str(column).partition(".")
+            name, _, last = rest.rpartition(".")
+            if not last.endswith("blocked_share") or ".tier." in rest:
+                continue
+            found = estimate(self._values(column, self.policy.name), "mean")
+            row: dict[str, Any] = {"kind": kind, "name": name, "blocked_share": found.value}
+            row |= {"low": max(found.low, 0.0), "high": min(found.high, 1.0)}
+            for count in ("denied", "downgraded"):
+                if f"{kind}.{name}.{count}" in self.runs:
+                    row[count] = self.mean_of(f"{kind}.{name}.{count}")
+            rows.append(row)
+        frame = pd.DataFrame(rows, columns=[
+            "kind", "name", "blocked_share", "low", "high", "denied", "downgraded"])  # fmt: skip
+        return frame.sort_values(
+            ["kind", "blocked_share"], ascending=[True, False], kind="stable", ignore_index=True
+        )
+
+    def denied(self) -> pd.DataFrame:
+        """Refused attempts a month on average; a row a feature, a column a tier."""
+        import pandas as pd
+
+        rows = [
+            (feature, tier.name, self.mean_of(f"feature.{feature}.tier.{tier.name}.denied"))
+            for feature in self.month.scenario.features
+            for tier in self.month.scenario.population.tiers
+        ]
+        frame = pd.DataFrame(rows, columns=["feature", "tier", "denied"])
+        order = [tier.name for tier in self.month.scenario.population.tiers]
+        return frame.pivot(index="feature", columns="tier", values="denied")[order]
+
+    def refusals(self) -> pd.DataFrame:
+        """Which limit refuses: scope, window, attempts a month on average, and their share."""
+        import pandas as pd
+
+        names = [str(c) for c in self.runs.columns if str(c).startswith("refused_by.")]
+        rows = [(*name.split(".")[1:], self.mean_of(name)) for name in names]
+        frame = pd.DataFrame(rows, columns=["scope", "window", "attempts"])
+        frame = frame[frame["attempts"] > 0].sort_values(
+            "attempts", ascending=False, kind="stable", ignore_index=True
+        )
+        return frame.assign(share=frame["attempts"] / frame["attempts"].sum())
+
+    @property
+    def headline(self) -> str:
+        """The verdict in a sentence."""
+        from costsim.study.limits_words import headline
+
+        return headline(self)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know beside the headline, a sentence each."""
+        from costsim.study.limits_words import notes
+
+        return notes(self)
+
+    @property
+    def ribbon(self) -> Ribbon:
+        """SIMULATED, with the scenario and its seeds."""
+        from costsim.show.cards import Ribbon
+
+        text = f"{self.month.scenario.name}, {self.replicates} months, study seed {self.seed}"
+        return Ribbon("SIMULATED", text)
+
+    @property
+    def card(self) -> Card:
+        """The verdict card."""
+        from costsim.show.cards import Card
+
+        level = {"PASS": "ok", "FAIL": "bad", "UNDECIDED": "warn", "NO GATE": "info"}
+        lines = (*(line.words for line in self.lines), *self.notes)
+        step = "validation.to_frame(), .blocked(), .refusals(), .plot()"
+        return Card(self.headline, lines, self.ribbon, level[self.verdict], step)  # type: ignore[arg-type]
+
+    def markdown(self) -> str:
+        """The verdict for a pull request."""
+        from costsim.study.gate_formats import gate_markdown
+
+        return gate_markdown(self.headline, self.lines, self.notes, self.ribbon)
+
+    def junit(self) -> str:
+        """The gate's verdict as JUnit XML, for CI."""
+        from costsim.study.gate_formats import gate_junit
+
+        return gate_junit(f"{self.month.scenario.name} under {self.policy.name}", self.lines)
+
+    def plot(self, ax: Any = None) -> Axes:
+        """The month's dollars without and with the limits, and who is blocked.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        """
+        from costsim.show import figures
+
+        dots = self.runs[["variant", "seed"]].assign(usd=self.runs["month_usd"])
+        return figures.limits_effect(
+            dots,
+            self.blocked(),
+            budget_usd=self.month.scenario.monthly_budget_usd,
+            ribbon=self.ribbon,
+            ax=ax,
+        )
+
+    def mean_of(self, measure: str, variant: str | None = None) -> float:
+        """Mean over the months of one measure, under the limits unless another variant is named."""
+        return estimate(self._values(measure, variant or self.policy.name), "mean").value
+
+    def __repr__(self) -> str:
+        spend = usd(self.mean_of("month_usd"))
+        return (
+            f"LimitsValidation({self.month.scenario.name} under {self.policy.name}, "
+            f"{self.replicates} months, {self.verdict}: mean month {spend}); "
+            "next: .to_frame(), .blocked(), .plot()"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.card._repr_html_()
+
+    def _values(self, measure: str, variant: str) -> Any:
+        return self.runs.loc[self.runs["variant"] == variant, measure].to_numpy(float)

@@ -1,0 +1,237 @@
+"""Recommend limits: search the caps of users, check the best on new seeds, say what flips it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from costsim.errors import SettingError
+from costsim.limits import Policy
+from costsim.limits.rules import rules_of
+from costsim.show.formats import share
+from costsim.simulation.loading import load_scenario
+from costsim.simulation.run import downgrades_of, policy_of
+from costsim.study.folding import FoldedMonth, Part
+from costsim.study.gate import Gate, load_gate, parse_gate
+from costsim.study.launch_month import LaunchMonth, launch_month
+from costsim.study.limit_candidates import CapRange, candidates, cap_range, with_caps
+from costsim.study.limit_search import Growth, SearchTask, halved, miss, ranked, search_rows
+from costsim.study.parallel import in_parallel
+from costsim.study.recommendation import Recommendation
+from costsim.study.rehearsal import Rehearsal
+from costsim.study.seeds import study_seeds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from costsim.simulation.scenario import Scenario
+
+DEFAULT_GATE = parse_gate(
+    {"chance_over_budget": "<= 0.05", "ordinary_blocked_share": "<= 0.02"},
+    source="the usual requirements",
+)
+"""What is looked for without a gate: the budget kept, and ordinary users left in peace."""
+FACTORS = (1.25, 1.5, 2.0)
+"""Growth of tokens that a suggestion is tried on."""
+TOO_MANY = 0.05
+"""A cap on a request's size that refuses more of a feature's calls is not kept in the search."""
+SEARCH, CHECK = 12, 13
+"""Purposes of the seeds: those of the check had no part in the search."""
+
+
+def recommend_limits(
+    scenario: Scenario | str,
+    limits: Policy | str | Path,
+    gate: Gate | str | Path | None = None,
+    *,
+    count: int = 64,
+    seeds: int = 20,
+    check_seeds: int = 8,
+    seed: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> Recommendation:
+    """Search the hour, day and month caps of users for a launch's month.
+
+    Parameters
+    ----------
+    scenario : Scenario or str
+        Or the name or path that :func:`~costsim.simulation.load_scenario` takes.
+    limits : Policy, str or path
+        What the search begins from: all but the users' caps of dollars, and the organisation's
+        month, stays. A cap on a request's size that refuses more than 5% of a feature's calls is
+        left out, and the notes say so.
+    gate : Gate, str or path, optional
+        What the limits must meet; by default the budget kept in 95% of months, and at most 2% of
+        ordinary users blocked.
+    count : int
+        Candidates, from 4 to 4096.
+    seeds : int
+        Months for the best of them, at least 4; the first tenth sees every candidate.
+    check_seeds : int
+        Months that have no part in the search, at least 2: the suggestion is told by these.
+    seed : int
+        Of the study; not negative.
+    progress : callable, optional
+        Called with the candidates that a month was tried on.
+
+    Returns
+    -------
+    Recommendation
+
+    Raises
+    ------
+    SettingError
+        Limits, gate or numbers that are not allowed; nothing has run then.
+
+    Notes
+    -----
+    The suggestion is the best of those tried, on the scenario's assumptions. It is the candidate
+    that misses the gate's bounds by the least; of those that meet them, the one that blocks the
+    fewest active users.
+
+    Examples
+    --------
+    >>> import costsim, joblib
+    >>> day = costsim.load_scenario("surprise-40k").model_copy(update={"days": 1, "week": None})
+    >>> with joblib.parallel_config(n_jobs=1):
+    ...     found = recommend_limits(day.model_copy(update={"incidents": {}}), "flat-caps",
+    ...                              count=4, seeds=4, check_seeds=2)
+    >>> len(found.to_frame()), found.suggested.name
+    (4, 'flat-caps-suggested')
+    """
+    import pandas as pd
+
+    if isinstance(scenario, str):
+        scenario = load_scenario(scenario)
+    base = policy_of(scenario, limits)
+    assert base is not None
+    wanted = DEFAULT_GATE if gate is None else gate if isinstance(gate, Gate) else load_gate(gate)
+    for name, value, least, most in (
+        ("count", count, 4, 4096),
+        ("seeds", seeds, 4, 10_000),
+        ("check_seeds", check_seeds, 2, 10_000),
+        ("seed", seed, 0, 2**63 - 1),
+    ):
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise SettingError(f"{name} must be an integer from {least} to {most}; got {value!r}")
+    month = launch_month(scenario)
+    wanted.check_names(month.scenario)
+    if any(one.column.startswith("incident_") for one in wanted.requirements):
+        raise SettingError(
+            f"{wanted.name}: incident_ requirements are not searched for; use validate_limits"
+        )
+    downgrades = downgrades_of(month.scenario, base)
+    searched_seeds = study_seeds(seed, SEARCH, seeds)
+    start, ranges, notes = _prepared(month, base, downgrades, searched_seeds[0])
+    budget = month.scenario.monthly_budget_usd
+    tried = candidates(
+        start, ranges, count, seed=seed, organisation=CapRange(0.8 * budget, 1.5 * budget)
+    )
+    searched = halved(month, tried, searched_seeds, wanted, downgrades, progress)
+    seen = searched.groupby("variant").size()
+    last = [policy.name for policy in tried if seen[policy.name] == len(searched_seeds)]
+    best = ranked(searched, last, wanted)[0]
+    chosen = next(policy for policy in tried if policy.name == best)
+    suggested = chosen.model_copy(
+        update={
+            "name": f"{base.name}-suggested",
+            "title": f"Found for {month.scenario.name}",
+            "account": "",
+        }
+    )
+    new = study_seeds(seed, CHECK, check_seeds)
+    tasks = [SearchTask(month, (base, suggested), downgrades, one) for one in new]
+    checked = pd.DataFrame([row for rows in in_parallel(search_rows, tasks) for row in rows])
+    checked = checked.sort_values(["variant", "seed"], ignore_index=True)
+    own = checked[checked["variant"] == suggested.name]
+    notes += _flips(month, suggested, downgrades, wanted, own, new[:2])
+    return Recommendation(
+        month, base, suggested, wanted, tuple(tried), searched, checked, wanted.judge(own),
+        (f"The month is {month.words}.", *notes), seed,
+    )  # fmt: skip
+
+
+def _prepared(
+    month: LaunchMonth, base: Policy, downgrades: tuple[tuple[str, str], ...], seed: int
+) -> tuple[Policy, dict[str, CapRange], list[str]]:
+    """What is searched from, over which caps, and what a reader must know of it."""
+    rehearsal = Rehearsal(month, seed, downgrades)
+    parts = [Part(day.end_us, day.intents) for day in rehearsal]
+    notes, cap = [], base.request.max_input_tokens
+    start = base
+    if cap is not None:
+        names = rehearsal.tables.features
+        refused, calls = np.zeros(len(names)), np.zeros(len(names))
+        for part in parts:
+            large = part.intents.input_tokens > cap
+            refused += np.bincount(part.intents.feature, large, len(names))
+            calls += np.bincount(part.intents.feature, minlength=len(names))
+        shares = refused / np.maximum(calls, 1)
+        worst = int(np.argmax(shares))
+        if shares[worst] > TOO_MANY:
+            request = base.request.model_copy(update={"max_input_tokens": None})
+            start = base.model_copy(update={"request": request})
+            notes.append(
+                f"max_input_tokens = {cap:,} refuses {share(shares[worst])} of the calls of "
+                f"{names[worst]} at any price; the search leaves it out."
+            )
+    whole = FoldedMonth(rehearsal, parts)
+    asked = with_caps(start, dict.fromkeys(("hour_usd", "day_usd", "month_usd"), 1.0), None, "one")
+    ranges = {
+        rule.cap: cap_range(whole.peaks(asked, rule) / 1e9)
+        for rule in rules_of(asked)
+        if rule.scope == "user" and rule.cap.endswith("_usd")
+    }
+    return start, ranges, notes
+
+
+def _flips(
+    month: LaunchMonth,
+    suggested: Policy,
+    downgrades: tuple[tuple[str, str], ...],
+    gate: Gate,
+    own: pd.DataFrame,
+    seeds: Sequence[int],
+) -> list[str]:
+    """The assumptions that would turn the suggestion over, in words."""
+    import pandas as pd
+
+    held = [one for one in gate.requirements if not miss(one, own)]
+    missed = [one for one in gate.requirements if miss(one, own)]
+    words = [
+        f"Not met by any limits tried, and least missed here: {one.key} {one.relation} "
+        f"{one.told(one.bound)}."
+        for one in missed
+    ]
+    growths = [Growth(factor, heavy) for heavy in (False, True) for factor in FACTORS]
+    tasks = [
+        SearchTask(month, (suggested,), downgrades, one, growth)
+        for growth in growths
+        for one in seeds
+    ]
+    found: dict[Growth, list[dict[str, float | str]]] = {growth: [] for growth in growths}
+    for growth, rows in in_parallel(_grown_rows, tasks):
+        found[growth] += rows
+    for heavy, who in ((False, "every call"), (True, "the calls of the heaviest 1% of users")):
+        for factor in FACTORS:
+            runs = pd.DataFrame(found[Growth(factor, heavy)])
+            runs = runs[runs["variant"] == suggested.name]
+            broken = [one for one in held if miss(one, runs)]
+            if broken:
+                told = (f"{one.key} {one.relation} {one.told(one.bound)}" for one in broken)
+                words.append(
+                    f"It turns over if {who} had {factor:g} times the tokens: "
+                    f"{' and '.join(told)} would no longer be met."
+                )
+                break
+        else:
+            if held:
+                words.append(f"It stands if {who} had up to {FACTORS[-1]:g} times the tokens.")
+    return words
+
+
+def _grown_rows(task: SearchTask) -> tuple[Growth, list[dict[str, float | str]]]:
+    return task.growth, search_rows(task)

@@ -1,0 +1,174 @@
+"""What a search over limits gives: the limits suggested, the frontier, and a check on new seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from costsim.errors import SettingError
+from costsim.show.formats import share, usd
+from costsim.study.limit_runs import OPEN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from costsim.limits import Policy
+    from costsim.show.cards import Card, Ribbon
+    from costsim.study.gate import Gate, GateLine
+    from costsim.study.launch_month import LaunchMonth
+
+
+@dataclass(frozen=True, repr=False)
+class Recommendation:
+    """Limits found for a launch's month.
+
+    ``searched`` has the rows of the search, ``checked`` those of seeds that had no part in it,
+    without limits, under the base and under the suggestion. `notes` say what was assumed and what
+    would turn the suggestion over.
+    """
+
+    month: LaunchMonth
+    base: Policy
+    suggested: Policy
+    gate: Gate
+    candidates: tuple[Policy, ...]
+    searched: pd.DataFrame
+    checked: pd.DataFrame
+    lines: tuple[GateLine, ...]
+    notes: tuple[str, ...]
+    seed: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row a candidate, by dollars saved.
+
+        Returns
+        -------
+        pandas.DataFrame
+            limits, hour_usd, day_usd, month_usd (a user's caps), organisation_usd (missing where
+            it has none), seeds, saved_usd, spend_usd (mean month), ordinary_blocked_share,
+            blocked_share, and frontier: no other candidate saves as much and blocks as few
+            ordinary users, the better in one of the two.
+        """
+        import pandas as pd
+
+        means = self.searched.groupby("variant").mean(numeric_only=True).to_dict("index")
+        seeds = self.searched.groupby("variant").size()
+        rows = [
+            {
+                "limits": policy.name,
+                "hour_usd": policy.user.hour_usd,
+                "day_usd": policy.user.day_usd,
+                "month_usd": policy.user.month_usd,
+                "organisation_usd": policy.organisation.month_usd
+                if policy.enforce_organisation
+                else None,
+                "seeds": int(seeds[policy.name]),
+                "saved_usd": means[policy.name]["saved_usd"],
+                "spend_usd": means[policy.name]["month_usd"],
+                "ordinary_blocked_share": means[policy.name]["ordinary_blocked_share"],
+                "blocked_share": means[policy.name]["blocked_share"],
+            }
+            for policy in self.candidates
+        ]
+        frame = pd.DataFrame(rows).sort_values("saved_usd", ascending=False, ignore_index=True)
+        # from the most saved on, the frontier is who blocks fewer than all before
+        fewest = frame["ordinary_blocked_share"].cummin().shift(fill_value=float("inf"))
+        return frame.assign(frontier=frame["ordinary_blocked_share"] < fewest)
+
+    def compared(self) -> pd.DataFrame:
+        """No limits, the base and the suggestion on seeds that had no part in the search.
+
+        Returns
+        -------
+        pandas.DataFrame
+            limits, seeds, spend_usd with its 95% interval (spend_low_usd, spend_high_usd),
+            over_budget_share, ordinary_blocked_share, blocked_share, left_share, and
+            ``NAME_blocked_share`` of each feature's users.
+        """
+        import pandas as pd
+
+        from costsim.study.limit_statistics import estimate
+
+        rows = []
+        for name in (OPEN, self.base.name, self.suggested.name):
+            own = self.checked[self.checked["variant"] == name]
+            spend = estimate(own["month_usd"].to_numpy(float), "mean")
+            row = {"limits": name, "seeds": len(own), "spend_usd": spend.value}
+            row |= {"spend_low_usd": spend.low, "spend_high_usd": spend.high}
+            row["over_budget_share"] = float(own["over_budget"].mean())
+            for share_of in ("ordinary_blocked_share", "blocked_share", "left_share"):
+                row[share_of] = float(own[share_of].mean())
+            for feature in self.month.scenario.features:
+                blocked = own[f"feature.{feature}.blocked_share"].mean()
+                row[f"{feature}_blocked_share"] = float(blocked)
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    @property
+    def headline(self) -> str:
+        """The suggestion in a sentence, by the check on new seeds."""
+        _, base, found = self.compared().to_dict("records")
+        caps = self.suggested.user
+        told = ", ".join(
+            f"{usd(value)} {name}"
+            for name, value in (
+                ("an hour", caps.hour_usd),
+                ("a day", caps.day_usd),
+                ("a month", caps.month_usd),
+            )
+            if value is not None
+        )
+        return (
+            f"Suggested: {told} for each user; the month costs {usd(found['spend_usd'])} and "
+            f"{share(found['blocked_share'])} of the active users are blocked, "
+            f"{share(found['ordinary_blocked_share'])} of the ordinary ones ({self.base.name}: "
+            f"{usd(base['spend_usd'])}, {share(base['blocked_share'])}, "
+            f"{share(base['ordinary_blocked_share'])})."
+        )
+
+    @property
+    def toml(self) -> str:
+        """The suggested limits as a file, with what they rest on."""
+        from costsim.study.limits_toml import limits_toml
+
+        return limits_toml(self.suggested, (self.headline, *self.notes, str(self.ribbon)))
+
+    def write(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the suggested limits to a file, which is replaced only when told so."""
+        target = Path(path)
+        if target.exists() and not overwrite:
+            raise SettingError(f"{target} is there already; overwrite=True replaces it")
+        staged = target.with_name(f".{target.name}.partial")
+        staged.write_text(self.toml, encoding="utf-8")
+        staged.replace(target)
+        return target
+
+    @property
+    def ribbon(self) -> Ribbon:
+        """SIMULATED, with the scenario and the seeds of search and check."""
+        from costsim.show.cards import Ribbon
+
+        searched, checked = (f["seed"].nunique() for f in (self.searched, self.checked))
+        text = f"{self.month.scenario.name}, {len(self.candidates)} limits on {searched} seeds, "
+        text += f"checked on {checked} others, study seed {self.seed}"
+        return Ribbon("SIMULATED", text)
+
+    @property
+    def card(self) -> Card:
+        """The suggestion as a card."""
+        from costsim.show.cards import Card
+
+        lines = (*(line.words for line in self.lines), *self.notes)
+        failed = any(line.verdict == "FAIL" for line in self.lines)
+        step = "recommendation.write('limits.toml')"
+        return Card(self.headline, lines, self.ribbon, "warn" if failed else "ok", step)
+
+    def __repr__(self) -> str:
+        return (
+            f"Recommendation({self.month.scenario.name}, {len(self.candidates)} candidates): "
+            f"{self.headline} next: .compared(), .to_frame(), .write('limits.toml')"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.card._repr_html_()

@@ -1,0 +1,112 @@
+"""costsim limits check: verdict, exit code, files for a build, one line for bad input."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from costsim.limits import load_limits
+
+SCENARIO = """
+name = "tiny"
+start = 2024-02-01
+days = 29
+time_zone = "UTC"
+monthly_budget_usd = 100
+price_book = "list-2024"
+population = { users = 20, tiers = [{ name = "free", share = 1.0 }] }
+profiles.flat.hours = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
+[features.chat]
+model = "gpt-4o"
+profile = "flat"
+calls_per_week = 1000
+input_tokens = { mean = 1000, log_sd = 0.5 }
+output_tokens = { mean = 200, log_sd = 0.5 }
+"""
+LIMITS = "[user]\nmonth_usd = 1.0\n"
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "tiny.toml").write_text(SCENARIO)
+    (tmp_path / "caps.toml").write_text('name = "caps"\n' + LIMITS)
+    return tmp_path
+
+
+def check(run, *arguments, replicates=3):
+    return run("limits", "check", "tiny.toml", "--limits", "caps.toml", "--jobs", "1",
+               "--replicates", str(replicates), *arguments)  # fmt: skip
+
+
+def test_a_check_tells_and_names_what_comes_next(run, files):
+    said = check(run)
+    assert said.code == 0, said.err
+    assert said.out.startswith("caps would block")
+    assert "20 users x $1.00 a month = $20.00, within the budget of $100." in said.out
+    assert "SIMULATED tiny, 3 months, study seed 0" in said.out
+    assert (
+        said.err.splitlines()[-1]
+        == "next: costsim simulate tiny.toml --limits caps.toml --out runs/caps"
+    )
+
+
+@pytest.mark.parametrize(
+    ("gate", "code", "verdict"),
+    [
+        ('month_spend_mean_usd = "<= 100"', 0, "PASS"),
+        ('month_spend_mean_usd = ">= 100"', 1, "FAIL"),
+        ('month_spend_p99_usd = "<= 100"', 3, "UNDECIDED"),
+    ],
+)
+def test_exit_codes_and_files_for_a_build(run, files, gate, code, verdict):
+    (files / "gate.toml").write_text(gate)
+    said = check(run, "--gate", "gate.toml", "--junit", "j.xml", "--markdown", "m.md", "--json")
+    assert said.code == code, said.err
+    told = json.loads(said.out)
+    assert told["verdict"] == told["gate"][0]["verdict"] == verdict
+    suite = ElementTree.parse(files / "j.xml").getroot()
+    counts = {"PASS": ("0", "0"), "FAIL": ("1", "0"), "UNDECIDED": ("0", "1")}[verdict]
+    assert (suite.get("failures"), suite.get("errors")) == counts
+    assert (files / "m.md").read_text().startswith(f"### {verdict}: caps would block")
+
+
+def test_a_gate_that_says_what_it_does_not_know_is_one_line(run, files):
+    (files / "gate.toml").write_text('month_cost = "<= 100"')
+    said = check(run, "--gate", "gate.toml")
+    assert said.code == 2
+    assert said.err.startswith("costsim: gate.toml: key of a gate must be one of ")
+    assert len(said.err.splitlines()) == 1
+
+
+def test_nothing_runs_on_bad_input(run, files):
+    assert check(run, "--junit", "j.xml").err == (
+        "costsim: --junit writes the verdicts of a gate; give --gate too\n"
+    )
+    assert check(run, replicates=1).code == 2
+    said = check(run, "--markdown", "nowhere/m.md")
+    assert said.err == "costsim: folder does not exist: nowhere\n"
+
+
+def test_a_folder_of_records_is_replayed(run, files):
+    assert run("simulate", "tiny.toml", "--days", "3", "--out", "runs").code == 0
+    (files / "gate.toml").write_text('blocked_share = ">= 2e-1"')
+    said = run("limits", "check", "runs", "--limits", "strict", "--gate", "gate.toml", "--json")
+    assert said.code == 1, said.err
+    told = json.loads(said.out)
+    assert told["gate"][0]["verdict"] == "FAIL"
+    assert "users do not react" in told["headline"]
+    said = run("limits", "check", "runs", "--limits", "strict", "--recommend")
+    assert said.err.startswith("costsim: --recommend simulates; give a scenario")
+
+
+def test_better_limits_are_found_and_saved(run, files):
+    said = check(run, "--recommend", "--save", "better.toml")
+    assert said.code == 0, said.err
+    assert "Suggested: " in said.out
+    assert "on seeds that had no part in the search" in said.out
+    assert load_limits(files / "better.toml").name == "caps-suggested"
+    assert said.err.splitlines()[-1] == "next: costsim limits check tiny.toml --limits better.toml"
+    again = check(run, "--recommend", "--save", "better.toml")
+    assert (again.code, again.err) == (2, "costsim: better.toml is there already\n")

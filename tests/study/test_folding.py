@@ -1,0 +1,126 @@
+"""Users whom limits cannot touch: adding them up gives what simulating everybody gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from costsim.limits import parse_limits
+from costsim.limits.rules import rules_of
+from costsim.study.folding import FoldedMonth, Part, can_fold
+from costsim.study.launch_month import launch_month
+from costsim.study.limit_runs import folded_month, rows_of, streamed_month
+from costsim.study.rehearsal import Rehearsal
+
+FEATURES = {
+    "chat": {"calls_per_week": 1_500, "reaction": "human", "cheaper": "batch"},
+    "batch": {"calls_per_week": 500, "reaction": "script"},
+    "deep": {
+        "model": "gpt-4o",
+        "profile": "flat",
+        "launch": "2024-03-05T09:00:00",
+        "calls_per_week": 100,
+        "input_tokens": {"median": 12_000, "log_sd": 0.5, "max": 100_000},
+        "output_tokens": {"median": 900, "log_sd": 0.4, "max": 2000},
+    },
+}
+INCIDENTS = {
+    "added": {"feature": "deep", "cause": "volume", "starts": "2024-03-06T00:00:00",
+              "effect": {"calls_scale": 5.0}},
+    "bloat": {"feature": "chat", "cause": "tokens", "starts": "2024-03-12T00:00:00",
+              "effect": {"input_tokens_scale": 4.0}},
+    "fewer": {"feature": "batch", "cause": "volume", "starts": "2024-03-15T00:00:00",
+              "effect": {"calls_scale": 0.3}},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rehearsal(small):
+    scenario = small(days=20, features=FEATURES, incidents=INCIDENTS)
+    return Rehearsal(launch_month(scenario), 3)
+
+
+@pytest.fixture(scope="module")
+def month(rehearsal):
+    return FoldedMonth(rehearsal, [Part(day.end_us, day.intents) for day in rehearsal])
+
+
+def same(one, other):
+    for name, a, b in zip(one._fields, one, other, strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+amounts = st.one_of(st.none(), st.floats(-2.5, 2.0).map(lambda power: round(10**power, 4)))
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    amounts, amounts, amounts,
+    st.one_of(st.none(), st.integers(1, 60)),
+    st.one_of(st.none(), st.integers(1, 4)),
+    st.one_of(st.none(), st.integers(2_000, 300_000)),
+    st.one_of(st.none(), st.integers(3_000, 60_000)),
+    st.sampled_from(["UTC", "Asia/Kolkata"]),
+)  # fmt: skip
+def test_folding_changes_no_sum(month, hour, day, month_usd, calls, opened, tokens, most, zone):
+    user = {"hour_usd": hour, "day_usd": day, "month_usd": month_usd, "day_calls": calls,
+            "open_calls": opened, "hour_tokens": tokens}  # fmt: skip
+    policy = parse_limits(
+        {
+            "name": "tried",
+            "time_zone": zone,
+            "request": {"max_input_tokens": most, "max_output_tokens": 1_500},
+            "user": {key: value for key, value in user.items() if value is not None},
+        }
+    )
+    assert can_fold(month.rehearsal, policy)
+    whole = month.simulate(policy, None)
+    same(month.run(policy), whole)
+    refused = (whole.reasons > 0).any(axis=0)
+    np.testing.assert_array_equal(~month.untouched(policy), refused)
+
+
+def test_a_peak_is_the_smallest_limit_that_nobody_notices(month):
+    policy = parse_limits({"name": "p", "user": {"hour_usd": 1.0, "month_usd": 1.0}})
+    for rule in rules_of(policy):
+        peak = month.peaks(policy, rule)
+        user = int(np.argmax(peak))
+        name = month.rehearsal.tables.users[user]
+        for usd, refused in ((peak[user] / 1e9, 0), ((peak[user] - 1) / 1e9, 1)):
+            caps = {"user": {"by_user": {name: {rule.cap: usd}}}}
+            found = month.simulate(parse_limits({"name": "one", **caps}), None)
+            assert (found.reasons.sum() > 0) == bool(refused)
+
+
+def test_a_month_folded_is_the_month_streamed(rehearsal):
+    policy = parse_limits({"name": "caps", "user": {"hour_usd": 0.1, "month_usd": 1.5}})
+    one, other = (
+        rows_of(rehearsal, policy, how(rehearsal, policy)) for how in (folded_month, streamed_month)
+    )
+    assert one == other
+    assert one[1]["denied"] > 0 != one[1]["incident_usd"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tier": {"free": {"day_usd": 1}}},
+        {"feature": {"chat": {"day_usd": 1}}},
+        {"organisation": {"month_usd": 1}},
+        {"accounting": "check"},
+    ],
+)
+def test_what_users_share_is_simulated_in_full(rehearsal, month, change):
+    policy = parse_limits({"name": "shared", "user": {"day_usd": 0.2}, **change})
+    assert not can_fold(rehearsal, policy)
+    same(month.run(policy), month.simulate(policy, None))
+
+
+def test_errors_are_tried_again_and_so_simulated(small):
+    scenario = small(features={"chat": {"errors": {"rate": 0.1}}})
+    rehearsal = Rehearsal(launch_month(scenario), 3)
+    assert not can_fold(rehearsal, parse_limits({"name": "u", "user": {"day_usd": 1}}))
