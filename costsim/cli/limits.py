@@ -50,6 +50,8 @@ def check(
     recommend: Annotated[
         bool, typer.Option("--recommend", help="Search for better caps of users, too.")
     ] = False,
+    tried: Annotated[int, typer.Option("--candidates", help="Limits that the search tries.")] = 64,
+    search_seeds: Annotated[int, typer.Option(help="Months that the best of them see.")] = 20,
     save: Annotated[
         Path | None,
         typer.Option(help="Write the recommended limits to this file.", show_default=False),
@@ -97,7 +99,15 @@ def check(
             progress(0, "searching for better limits") as bar,
             parallel_config(n_jobs=-1 if jobs is None else jobs),
         ):
-            better = recommend_limits(source, limits, wanted, seed=seed, progress=bar.update)
+            better = recommend_limits(
+                source,
+                limits,
+                wanted,
+                count=tried,
+                seeds=search_seeds,
+                seed=seed,
+                progress=bar.update,
+            )
         if save is not None:
             better.write(save)
     if as_json:

@@ -131,9 +131,10 @@ class FoldedMonth:
                 ask, used = calls.bound_tokens, calls.tokens
             window = self._windows(policy, rule.period)
             order, first = self._by_user
-            columns = (self._time, calls.end_us, window, ask, used)
-            begun, ended, windows, asked, taken = (column.take(order) for column in columns)
-            peaks(first, begun, ended, windows, asked, taken, found)  # in one sweep
+            time, end, window, ask, used = (  # in one sweep, user by user
+                column.take(order) for column in (self._time, calls.end_us, window, ask, used)
+            )
+            peaks(first, time, end, window, ask, used, found)
             self._peaks[key] = found
         return self._peaks[key]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from costsim.errors import SettingError
 from costsim.show.formats import share, usd
 from costsim.study.limit_runs import OPEN
+from costsim.study.limits_words import MANY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,12 +120,17 @@ class Recommendation:
             )
             if value is not None
         )
+        worst = max(self.month.scenario.features, key=lambda name: found[f"{name}_blocked_share"])
+        still = found[f"{worst}_blocked_share"]
+        warned = (
+            f" It still blocks {share(still)} of the users of {worst}." if still >= MANY else ""
+        )
         return (
             f"Suggested: {told} for each user; the month costs {usd(found['spend_usd'])} and "
             f"{share(found['blocked_share'])} of the active users are blocked, "
             f"{share(found['ordinary_blocked_share'])} of the ordinary ones ({self.base.name}: "
             f"{usd(base['spend_usd'])}, {share(base['blocked_share'])}, "
-            f"{share(base['ordinary_blocked_share'])})."
+            f"{share(base['ordinary_blocked_share'])}).{warned}"
         )
 
     @property

@@ -25,6 +25,7 @@ calls_per_week = 1000
 input_tokens = { mean = 1000, log_sd = 0.5 }
 output_tokens = { mean = 200, log_sd = 0.5 }
 """
+FEW = ("--candidates", "8", "--search-seeds", "4")
 LIMITS = "[user]\nmonth_usd = 1.0\n"
 
 
@@ -102,11 +103,11 @@ def test_a_folder_of_records_is_replayed(run, files):
 
 
 def test_better_limits_are_found_and_saved(run, files):
-    said = check(run, "--recommend", "--save", "better.toml")
+    said = check(run, "--recommend", "--save", "better.toml", *FEW)
     assert said.code == 0, said.err
     assert "Suggested: " in said.out
     assert "on seeds that had no part in the search" in said.out
     assert load_limits(files / "better.toml").name == "caps-suggested"
     assert said.err.splitlines()[-1] == "next: costsim limits check tiny.toml --limits better.toml"
-    again = check(run, "--recommend", "--save", "better.toml")
+    again = check(run, "--recommend", "--save", "better.toml", *FEW)
     assert (again.code, again.err) == (2, "costsim: better.toml is there already\n")
