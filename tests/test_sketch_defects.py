@@ -138,7 +138,7 @@ def test_defect_18_aware_data_against_naive_now() -> None:
     with pytest.raises((DataError, SettingError), match="aware"):
         FixedThreshold().alarms(pd.Series(1.0, pd.date_range("2024-07-01", periods=3, freq="h")))
     assert scan(records, [FixedThreshold()], start=datetime(2024, 7, 1, tzinfo=UTC)).hours
-    # three clocks: `costsim prices` and `estimate` mean today unless told a day; ledgers are live
+    # `costsim prices` and `estimate` mean today unless told a day; ledgers and watch are live
     readers = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")
@@ -149,7 +149,8 @@ def test_defect_18_aware_data_against_naive_now() -> None:
         and isinstance(node.func.value, ast.Name)
         and node.func.value.id in {"datetime", "date", "time", "pd", "Timestamp"}
     }
-    assert readers == {"cli/estimate.py", "cli/maintenance.py", "limits/ledger.py"}
+    live = {"limits/ledger.py", "tracking/watch.py"}
+    assert readers == live | {"cli/estimate.py", "cli/maintenance.py"}
 
 
 def test_defect_19_rows_without_a_user_vanish() -> None:
