@@ -17,7 +17,7 @@ def demo(
     runs: Annotated[int, typer.Option(help="Other runs that detectors are compared on.")] = 100,
     calibration: Annotated[
         int, typer.Option(help="Ordinary runs to set thresholds on, and as many to check.")
-    ] = 60,
+    ] = 100,
     show_users: Annotated[
         bool, typer.Option("--show-users", help="User ids as they are; masked by default.")
     ] = False,

@@ -12,6 +12,7 @@ from costsim.detect.series_detector import SeriesDetector
 from costsim.errors import DataError, SettingError
 from costsim.spend.bins import checked_minutes
 from costsim.toml_files import file_names, find_file, read_toml
+from costsim.toml_writing import toml_value
 
 if TYPE_CHECKING:
     from costsim.records.dataset import Records
@@ -93,16 +94,16 @@ class Suite:
     def to_toml(self) -> str:
         """The suite as a file, which :func:`load_suite` reads."""
         lines = [f"# {line}" for line in self.describe().splitlines()]
-        lines += ["", f"name = {_value(self.name)}"]
+        lines += ["", f"name = {toml_value(self.name)}"]
         if self.bin_minutes != 60:
-            lines.append(f"bin_minutes = {_value(self.bin_minutes)}")
+            lines.append(f"bin_minutes = {toml_value(self.bin_minutes)}")
         if self.false_alarms_per_month is not None:
-            lines.append(f"false_alarms_per_month = {_value(self.false_alarms_per_month)}")
+            lines.append(f"false_alarms_per_month = {toml_value(self.false_alarms_per_month)}")
         if self.calibrated_on:
-            lines.append(f"calibrated_on = {_value(self.calibrated_on)}")
+            lines.append(f"calibrated_on = {toml_value(self.calibrated_on)}")
         for detector in self.detectors:
             lines += ["", "[[detectors]]"]
-            lines += [f"{key} = {_value(value)}" for key, value in _settings(detector).items()]
+            lines += [f"{key} = {toml_value(value)}" for key, value in _settings(detector).items()]
         return "\n".join(lines) + "\n"
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -212,18 +213,6 @@ def _settings(part: Any) -> dict[str, Any]:
         if value is not None and (default is MISSING or value != default):
             kept[field.name] = _settings(value) if _is_settings(type(value)) else value
     return kept
-
-
-def _value(value: Any) -> str:
-    import json
-
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {_value(each)}" for key, each in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(each) for each in value) + "]"
-    if isinstance(value, bool | str):
-        return json.dumps(value, ensure_ascii=False)
-    return repr(value)
 
 
 def _made(row: Mapping[str, Any], where: str, *, of_detectors: bool) -> Any:

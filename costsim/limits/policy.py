@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from costsim.errors import SettingError
 from costsim.toml_files import explain, file_names, find_file, read_toml
+from costsim.toml_writing import toml_lines
 
 LARGEST_NANO = 2**53
 """Lua numbers are doubles: a window above this ($9.007M) could not be added up exactly."""
@@ -190,6 +192,22 @@ class Policy(_Model):
                     raise SettingError(
                         f"limits {self.name}: {where}.{name} must name one of {sorted(known)}"
                     )
+
+    def to_toml(self, comments: Sequence[str] = ()) -> str:
+        """The file that :func:`load_limits` reads as the same limits, under some lines of comment.
+
+        Examples
+        --------
+        >>> import tomllib
+        >>> policy = load_limits("per-tier")
+        >>> parse_limits(tomllib.loads(policy.to_toml(["mine"]))) == policy
+        True
+        """
+        lines = [f"# {' '.join(line.split())}".rstrip() for line in comments]
+        lines += [""] * bool(lines)
+        # what a file leaves out is its default, and comes back as such
+        lines += toml_lines(self.model_dump(exclude_defaults=True, mode="json"))
+        return "\n".join(lines).rstrip() + "\n"
 
     def __repr__(self) -> str:
         caps = len(self.user.stated) + len(self.organisation.stated)

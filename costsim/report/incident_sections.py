@@ -39,6 +39,7 @@ def incident_page(
         _hours(replay),
         _clock(replay),
         _study(replay),
+        *([_limit(replay)] if replay.comparison.limit is not None else []),
         _within_four_hours(replay),
         _where(replay, show_users),
         _cost_of_a_call(replay),
@@ -166,17 +167,27 @@ def _study(replay: IncidentReplay) -> Section:
         anchor="detectors",
         prose=(
             f"{replay.run_count} other runs of the same week, with other noise and users, and "
-            "thresholds set on ordinary weeks without a launch. The rates of false alarms in the "
-            "table were then measured on fresh ordinary weeks. Runs with an alarm before "
-            f"{onset} are left out of hours and dollars.",
+            f"thresholds set on ordinary weeks with {comparison.ordinary.words()}. The rates of "
+            "false alarms in the table were then measured on fresh ordinary weeks. Runs with an "
+            f"alarm before {onset} are left out of hours and dollars.",
             f"{found}{_shape(replay)}",
-            "What this leaves out: ordinary life has no harmless launches here, so a rule on one "
-            "user's or one feature's dollars looks better than it would in a product that ships "
-            "often; and each detector has its own budget of false alarms.",
+            "Each detector has its own budget of false alarms; those of the suite share one.",
         ),
         figure=partial(figures.detector_comparison, frame[frame["setting"] == "calibrated"]),
         html=tables,
         caption="Median (dot) and 90th percentile (whisker) over the runs.",
+    )
+
+
+def _limit(replay: IncidentReplay) -> Section:
+    comparison = replay.comparison
+    assert comparison.limit is not None
+    return Section(
+        "What more false alarms buy, and what is possible at all",
+        anchor="limit",
+        prose=(comparison.limit.words(),),
+        figure=comparison.plot_curve,
+        caption="Each line is a detector set to ring more often from left to right.",
     )
 
 

@@ -15,14 +15,14 @@ from costsim.show.cards import Card
 from costsim.show.formats import hours, number, share, usd, weekday_time
 from costsim.simulation.run import simulate
 from costsim.simulation.settings import Operations
-from costsim.study.on_duty import TOGETHER, by_hour, gone
+from costsim.study.duty import TOGETHER, by_hour, gone
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
     from costsim.records.dataset import Records
-    from costsim.study.on_duty import OnDuty
+    from costsim.study.duty import OnDuty
 
 PROMISED = 0.9
 """Share of the runs from which on a promise counts as kept."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from costsim.errors import SettingError
 from costsim.simulation.loading import load_scenario, scenario_names
-from costsim.simulation.new_feature import NewFeature, feature_toml, toml_string
+from costsim.simulation.new_feature import NewFeature, feature_toml
+from costsim.toml_writing import toml_value
 
 __all__ = ["NewFeature", "add_feature", "feature_toml"]
 
@@ -51,7 +52,7 @@ def add_feature(
     if bundled:
         before = (
             f"# {scenario} and a launch: {feature.name}.\n"
-            f'extends = "{scenario}"\nname = {toml_string(target.stem)}\n'
+            f'extends = "{scenario}"\nname = {toml_value(target.stem)}\n'
         )
     else:
         before = Path(scenario).read_bytes().decode("utf-8")

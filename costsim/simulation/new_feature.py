@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from costsim.prices import load_price_book
 from costsim.show.formats import trimmed
 from costsim.simulation.request_tokens import LognormalTokens
 from costsim.simulation.token_ranges import TokenRange, read_tokens
+from costsim.toml_writing import toml_value
 
 if TYPE_CHECKING:
     from costsim.simulation.scenario import Scenario
@@ -157,10 +157,10 @@ def _lines(feature: NewFeature, scenario: Scenario, launch: datetime) -> Iterato
     )
     yield f"[features.{feature.name}]"
     yield f"# tokens: {source}"
-    yield f"model = {toml_string(feature.model)}"
+    yield f"model = {toml_value(feature.model)}"
     if feature.provider is not None:
-        yield f"provider = {toml_string(feature.provider)}"
-    yield f"profile = {toml_string(_profile(feature.profile, scenario))}"
+        yield f"provider = {toml_value(feature.provider)}"
+    yield f"profile = {toml_value(_profile(feature.profile, scenario))}"
     yield f"launch = {launch.isoformat()}"
     yield f"input_tokens = {tokens_in}"
     yield f"output_tokens = {tokens_out}"
@@ -263,8 +263,3 @@ def _first_use(feature: NewFeature, launch: datetime) -> Iterator[str]:
 def _number(value: float) -> str:
     """A number as TOML takes it: whole ones without a point."""
     return str(int(value)) if float(value).is_integer() else repr(float(value))
-
-
-def toml_string(text: str) -> str:
-    """A basic string; JSON's escapes are TOML's."""
-    return json.dumps(text, ensure_ascii=False)

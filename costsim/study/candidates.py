@@ -59,6 +59,8 @@ class Candidate:
         paths = [tuning.paths(member) for member in members]
         later = [fresh.paths(member) for member in members]
         thresholds = {NOMINAL: tuple(m.threshold for m in members)}
+        if isinstance(watching, Suite) and watching.false_alarms_per_month is None:
+            thresholds = {}  # members as they come were never meant to share a budget
         for rate in rates:
             thresholds[rate] = tuple(m.threshold for m in set_together(members, paths, rate))
         counted = {

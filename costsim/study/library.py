@@ -16,7 +16,7 @@ from costsim.simulation.loading import load_scenario, scenario_names
 from costsim.study.compare import compare_detectors, default_suite
 from costsim.study.comparison import Comparison
 from costsim.study.incident_runs import NEVER, IncidentRuns, IncidentWatch
-from costsim.study.naming import naming
+from costsim.study.named_causes import naming
 from costsim.study.quiet import training_days
 from costsim.study.seeds import study_seeds
 from costsim.study.tune_suite import tune

@@ -16,7 +16,7 @@ from costsim.detect import (
     seasonal_z_score,
 )
 from costsim.report import SuiteReplay, replay_suite
-from costsim.study.on_duty import TOGETHER
+from costsim.study.duty import TOGETHER
 
 FEATURES = Detector(HourOfWeek(), CUSUM(h=2.0), name="features", channel="feature")
 SUITE = Suite(

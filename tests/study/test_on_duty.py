@@ -11,8 +11,8 @@ from costsim.show import figures
 from costsim.simulation import load_scenario
 from costsim.simulation.bin_sampler import sample_hourly
 from costsim.study import compare_detectors, on_duty
+from costsim.study.duty import TOGETHER, by_hour, gone
 from costsim.study.incident_runs import IncidentWatch
-from costsim.study.on_duty import TOGETHER, by_hour, gone
 from costsim.study.seeds import study_seeds
 
 SUITE = Suite(

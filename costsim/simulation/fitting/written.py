@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from costsim.simulation.fitting.parameters import Parameter
+from costsim.toml_writing import toml_value
 
 Table = tuple[str, list[tuple[str, Any]]]
 
@@ -52,10 +52,8 @@ def toml_text(header: Sequence[str], tables: Sequence[Table], found: Sequence[Pa
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str | bool):
+        return toml_value(value)
     if isinstance(value, float):
         return f"{value:g}" if value == float(f"{value:g}") else repr(value)
     if isinstance(value, dict):

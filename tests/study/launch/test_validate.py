@@ -14,9 +14,9 @@ from costsim.errors import SettingError, UnknownNameError
 from costsim.limits import parse_limits
 from costsim.simulation import load_scenario, simulate
 from costsim.study import parse_gate, validate_limits
-from costsim.study.launch_month import launch_month
-from costsim.study.limit_runs import OPEN
-from costsim.study.limits_words import user_caps_usd
+from costsim.study.launch.month import launch_month
+from costsim.study.launch.runs import OPEN
+from costsim.study.launch.words import user_caps_usd
 
 CAPS = parse_limits(
     {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from costsim.show.text import markdown_text, plain
 
 if TYPE_CHECKING:
-    from costsim.study.gate import GateLine
+    from costsim.study.launch.gate import GateLine
 
 _MARKS = {"PASS": "✓ PASS", "FAIL": "✖ FAIL", "UNDECIDED": "▲ UNDECIDED"}
 

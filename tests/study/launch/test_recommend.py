@@ -15,10 +15,9 @@ from costsim.errors import SettingError
 from costsim.limits import load_limits, parse_limits
 from costsim.simulation import simulate
 from costsim.study import parse_gate, recommend_limits
-from costsim.study.limit_candidates import CAPS, CapRange, candidates, with_caps
-from costsim.study.limit_runs import OPEN
-from costsim.study.limit_search import ranked
-from costsim.study.limits_toml import limits_toml
+from costsim.study.launch.candidates import CAPS, CapRange, candidates, with_caps
+from costsim.study.launch.runs import OPEN
+from costsim.study.launch.search import ranked
 
 BASE = parse_limits(
     {
@@ -136,7 +135,7 @@ def test_tiers_keep_their_ratio():
     assert new.user.by_tier["pro"].day_usd == 20.0
     assert new.user.by_tier["enterprise"].day_usd == 120.0
     assert (new.organisation.month_usd, new.organisation.day_usd) == (50_000, 6_000)
-    assert parse_limits(tomllib.loads(limits_toml(new))) == new
+    assert parse_limits(tomllib.loads(new.to_toml())) == new
 
 
 @pytest.mark.parametrize(

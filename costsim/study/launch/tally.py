@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from costsim.limits import Policy
     from costsim.simulation.admission import Attempts
-    from costsim.study.rehearsal import Rehearsal
+    from costsim.study.launch.rehearsal import Rehearsal
 
     Ints = NDArray[np.int64]
 

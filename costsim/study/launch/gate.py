@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from costsim.errors import SettingError, UnknownNameError
 from costsim.show.formats import count, share, usd
-from costsim.study.limit_statistics import Estimate, estimate, runs_to_decide
+from costsim.study.launch.statistics import Estimate, estimate, runs_to_decide
 from costsim.toml_files import read_toml
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from costsim.limits import Policy
     from costsim.simulation.admission import Attempts
     from costsim.simulation.calls import Calls
-    from costsim.study.launch_month import LaunchMonth
+    from costsim.study.launch.month import LaunchMonth
 
 
 class RehearsedDay(NamedTuple):

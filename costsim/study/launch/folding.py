@@ -19,14 +19,14 @@ from costsim.limits.windows import window_edges
 from costsim.simulation.compiled_rules import compile_rules
 from costsim.simulation.intents import Intents
 from costsim.simulation.loop_tables import DAY_BITS, INDEX_BITS
-from costsim.study.limit_tally import LimitTally, nothing_tallied, rule_count, tally
+from costsim.study.launch.tally import LimitTally, nothing_tallied, rule_count, tally
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from costsim.limits import Policy
     from costsim.limits.rules import Rule
-    from costsim.study.rehearsal import Rehearsal
+    from costsim.study.launch.rehearsal import Rehearsal
 
     Ints = NDArray[np.int64]
 
@@ -118,7 +118,7 @@ class FoldedMonth:
         """
         key = (rule.unit, rule.period, policy.time_zone, *_request(policy))
         if key not in self._peaks:
-            from costsim.study.peak_kernel import peaks
+            from costsim.study.launch.peak_kernel import peaks
 
             calls = self._calls(policy)
             found = np.zeros(self.users, np.int64)

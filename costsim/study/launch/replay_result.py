@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Literal
 
 from costsim.errors import SettingError, UnknownNameError
 from costsim.show.formats import count, share, usd
-from costsim.study.gate import Gate, GateLine, Verdict, worst
-from costsim.study.limit_statistics import Estimate
+from costsim.study.launch.gate import Gate, GateLine, Verdict
+from costsim.study.launch.judged import Judged
+from costsim.study.launch.statistics import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from costsim.limits import Policy
     from costsim.records import Records
-    from costsim.show.cards import Card, Ribbon
+    from costsim.show.cards import Ribbon
 
 LABEL = "replay of history: users do not react"
-EXIT_CODES = {"PASS": 0, "NO GATE": 0, "FAIL": 1, "UNDECIDED": 3}
 
 
 @dataclass(frozen=True, repr=False)
-class LimitsReplay:
+class LimitsReplay(Judged):
     """Recorded calls under limits, if nobody had reacted to a refusal.
 
     ``calls`` has a row a call with its decision: admitted, admitted_nano (what it cost, 0 where
@@ -37,6 +37,8 @@ class LimitsReplay:
     calls: pd.DataFrame
     unpriced: int
     gate: Gate | None = None
+
+    NEXT = "replay.to_frame(), .blocked(), .refusals()"
 
     @cached_property
     def lines(self) -> tuple[GateLine, ...]:
@@ -51,16 +53,6 @@ class LimitsReplay:
                 verdict = "UNDECIDED"
             found.append(GateLine(wanted, Estimate(value, value, value), verdict, None))
         return tuple(found)
-
-    @property
-    def verdict(self) -> Verdict | Literal["NO GATE"]:
-        """FAIL, UNDECIDED or PASS of the gate as a whole."""
-        return worst(self.lines) if self.lines else "NO GATE"
-
-    @property
-    def exit_code(self) -> int:
-        """0 for PASS or no gate, 1 for FAIL, 3 for UNDECIDED."""
-        return EXIT_CODES[self.verdict]
 
     def check(self, gate: Gate) -> None:
         """Refuse requirements that a history cannot tell.
@@ -184,29 +176,8 @@ class LimitsReplay:
         return Ribbon(kind, self.records.origin, notes=(LABEL,))
 
     @property
-    def card(self) -> Card:
-        """The verdict card."""
-        from costsim.show.cards import Card
-
-        level = {"PASS": "ok", "FAIL": "bad", "UNDECIDED": "warn", "NO GATE": "info"}
-        lines = (*(line.words for line in self.lines), *self.notes)
-        step = "replay.to_frame(), .blocked(), .refusals()"
-        return Card(self.headline, lines, self.ribbon, level[self.verdict], step)  # type: ignore[arg-type]
-
-    def markdown(self) -> str:
-        """The verdict for a pull request."""
-        from costsim.study.gate_formats import gate_markdown
-
-        return gate_markdown(self.headline, self.lines, self.notes, self.ribbon)
-
-    def junit(self) -> str:
-        """The gate's verdict as JUnit XML, for CI."""
-        from costsim.study.gate_formats import gate_junit
-
-        return gate_junit(f"history under {self.policy.name}", self.lines)
+    def subject(self) -> str:
+        return f"history under {self.policy.name}"
 
     def __repr__(self) -> str:
         return f"LimitsReplay({self.headline}) next: .to_frame(), .blocked(), .refusals()"
-
-    def _repr_html_(self) -> str:
-        return self.card._repr_html_()

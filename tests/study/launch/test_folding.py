@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from costsim.limits import parse_limits
 from costsim.limits.rules import rules_of
-from costsim.study.folding import FoldedMonth, Part, can_fold
-from costsim.study.launch_month import launch_month
-from costsim.study.limit_runs import folded_month, rows_of, streamed_month
-from costsim.study.rehearsal import Rehearsal
+from costsim.study.launch.folding import FoldedMonth, Part, can_fold
+from costsim.study.launch.month import launch_month
+from costsim.study.launch.rehearsal import Rehearsal
+from costsim.study.launch.runs import folded_month, rows_of, streamed_month
 
 FEATURES = {
     "chat": {"calls_per_week": 1_500, "reaction": "human", "cheaper": "batch"},

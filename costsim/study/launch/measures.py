@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from costsim.study.limit_tally import reason_names
+from costsim.study.launch.tally import reason_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from costsim.limits import Policy
     from costsim.simulation.loop_tables import LoopTables
     from costsim.simulation.scenario import Scenario
-    from costsim.study.limit_tally import LimitTally
+    from costsim.study.launch.tally import LimitTally
 
     Bools = NDArray[np.bool_]
 

@@ -14,14 +14,14 @@ from costsim.limits.rules import rules_of
 from costsim.show.formats import share
 from costsim.simulation.loading import load_scenario
 from costsim.simulation.run import downgrades_of, policy_of
-from costsim.study.folding import FoldedMonth, Part
-from costsim.study.gate import Gate, load_gate, parse_gate
-from costsim.study.launch_month import LaunchMonth, launch_month
-from costsim.study.limit_candidates import CapRange, candidates, cap_range, with_caps
-from costsim.study.limit_search import Growth, SearchTask, halved, miss, ranked, search_rows
+from costsim.study.launch.candidates import CapRange, candidates, cap_range, with_caps
+from costsim.study.launch.folding import FoldedMonth, Part
+from costsim.study.launch.gate import Gate, load_gate, parse_gate
+from costsim.study.launch.month import LaunchMonth, launch_month
+from costsim.study.launch.recommendation import Recommendation
+from costsim.study.launch.rehearsal import Rehearsal
+from costsim.study.launch.search import Growth, SearchTask, halved, miss, ranked, search_rows
 from costsim.study.parallel import in_parallel
-from costsim.study.recommendation import Recommendation
-from costsim.study.rehearsal import Rehearsal
 from costsim.study.seeds import study_seeds
 
 if TYPE_CHECKING:

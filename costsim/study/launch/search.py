@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from costsim.records.dataset import was_stopped
-from costsim.study.folding import FoldedMonth, Part
-from costsim.study.limit_measures import intended, measures
-from costsim.study.limit_runs import OPEN, intended_calls, open_tally
-from costsim.study.limit_statistics import estimate
-from costsim.study.limit_tally import nothing_tallied
+from costsim.study.launch.folding import FoldedMonth, Part
+from costsim.study.launch.measures import intended, measures
+from costsim.study.launch.rehearsal import Rehearsal
+from costsim.study.launch.runs import OPEN, intended_calls, open_tally
+from costsim.study.launch.statistics import estimate
+from costsim.study.launch.tally import nothing_tallied
 from costsim.study.one_thread import one_thread
 from costsim.study.parallel import in_parallel
-from costsim.study.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from costsim.limits import Policy
-    from costsim.study.gate import Gate, Requirement
-    from costsim.study.launch_month import LaunchMonth
+    from costsim.study.launch.gate import Gate, Requirement
+    from costsim.study.launch.month import LaunchMonth
 
 KEPT = 4
 """One of so many candidates goes on to the next round."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from costsim.show.formats import usd
-from costsim.study.gate import Gate, GateLine, Verdict, worst
-from costsim.study.limit_runs import OPEN
-from costsim.study.limit_statistics import estimate
+from costsim.study.launch.gate import Gate, GateLine
+from costsim.study.launch.judged import Judged
+from costsim.study.launch.runs import OPEN
+from costsim.study.launch.statistics import estimate
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
     from costsim.limits import Policy
-    from costsim.show.cards import Card, Ribbon
-    from costsim.study.launch_month import LaunchMonth
+    from costsim.show.cards import Ribbon
+    from costsim.study.launch.month import LaunchMonth
 
 MEASURES = {
     "month_usd": ("mean", "p50", "p95", "p99"),
@@ -34,15 +35,14 @@ MEASURES = {
     "unsent": ("mean",),
 }
 """What the frame tells, and by which statistics."""
-EXIT_CODES = {"PASS": 0, "NO GATE": 0, "FAIL": 1, "UNDECIDED": 3}
 
 
 @dataclass(frozen=True, repr=False)
-class LimitsValidation:
+class LimitsValidation(Judged):
     """A launch's month under limits, over many runs.
 
     ``runs`` has a row a run without the limits (variant ``without limits``) and one with them, by
-    the names of :func:`~costsim.study.limit_measures.measures`.
+    the names of :func:`~costsim.study.launch.measures.measures`.
     """
 
     month: LaunchMonth
@@ -52,15 +52,7 @@ class LimitsValidation:
     gate: Gate | None = None
     lines: tuple[GateLine, ...] = ()
 
-    @property
-    def verdict(self) -> Verdict | Literal["NO GATE"]:
-        """FAIL, UNDECIDED or PASS of the gate as a whole."""
-        return worst(self.lines) if self.lines else "NO GATE"
-
-    @property
-    def exit_code(self) -> int:
-        """0 for PASS or no gate, 1 for FAIL, 3 for UNDECIDED."""
-        return EXIT_CODES[self.verdict]
+    NEXT = "validation.to_frame(), .blocked(), .refusals(), .plot()"
 
     @property
     def replicates(self) -> int:
@@ -149,14 +141,14 @@ class LimitsValidation:
     @property
     def headline(self) -> str:
         """The verdict in a sentence."""
-        from costsim.study.limits_words import headline
+        from costsim.study.launch.words import headline
 
         return headline(self)
 
     @property
     def notes(self) -> list[str]:
         """What a reader must know beside the headline, a sentence each."""
-        from costsim.study.limits_words import notes
+        from costsim.study.launch.words import notes
 
         return notes(self)
 
@@ -169,26 +161,8 @@ class LimitsValidation:
         return Ribbon("SIMULATED", text)
 
     @property
-    def card(self) -> Card:
-        """The verdict card."""
-        from costsim.show.cards import Card
-
-        level = {"PASS": "ok", "FAIL": "bad", "UNDECIDED": "warn", "NO GATE": "info"}
-        lines = (*(line.words for line in self.lines), *self.notes)
-        step = "validation.to_frame(), .blocked(), .refusals(), .plot()"
-        return Card(self.headline, lines, self.ribbon, level[self.verdict], step)  # type: ignore[arg-type]
-
-    def markdown(self) -> str:
-        """The verdict for a pull request."""
-        from costsim.study.gate_formats import gate_markdown
-
-        return gate_markdown(self.headline, self.lines, self.notes, self.ribbon)
-
-    def junit(self) -> str:
-        """The gate's verdict as JUnit XML, for CI."""
-        from costsim.study.gate_formats import gate_junit
-
-        return gate_junit(f"{self.month.scenario.name} under {self.policy.name}", self.lines)
+    def subject(self) -> str:
+        return f"{self.month.scenario.name} under {self.policy.name}"
 
     def plot(self, ax: Any = None) -> Axes:
         """The month's dollars without and with the limits, and who is blocked.
@@ -219,9 +193,6 @@ class LimitsValidation:
             f"{self.replicates} months, {self.verdict}: mean month {spend}); "
             "next: .to_frame(), .blocked(), .plot()"
         )
-
-    def _repr_html_(self) -> str:
-        return self.card._repr_html_()
 
     def _values(self, measure: str, variant: str) -> Any:
         return self.runs.loc[self.runs["variant"] == variant, measure].to_numpy(float)

@@ -8,18 +8,18 @@ import numpy as np
 
 from costsim.records.dataset import was_stopped
 from costsim.simulation.loop_tables import DAY_BITS, INDEX_BITS
-from costsim.study.folding import FoldedMonth, Part, can_fold
-from costsim.study.limit_measures import intended, measures
-from costsim.study.limit_tally import LimitTally, nothing_tallied, rule_count, tally
+from costsim.study.launch.folding import FoldedMonth, Part, can_fold
+from costsim.study.launch.measures import intended, measures
+from costsim.study.launch.rehearsal import Rehearsal, RehearsedDay
+from costsim.study.launch.tally import LimitTally, nothing_tallied, rule_count, tally
 from costsim.study.one_thread import one_thread
-from costsim.study.rehearsal import Rehearsal, RehearsedDay
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from costsim.limits import Policy
     from costsim.simulation.intents import Intents
-    from costsim.study.launch_month import LaunchMonth
+    from costsim.study.launch.month import LaunchMonth
 
 OPEN = "without limits"
 """Name of the variant that has none."""

@@ -9,12 +9,12 @@ import numpy as np
 from costsim.limits.core import NO_LIMIT
 from costsim.limits.rules import rules_of
 from costsim.show.formats import count, ratio, share, usd
-from costsim.study.limit_runs import OPEN
+from costsim.study.launch.runs import OPEN
 
 if TYPE_CHECKING:
     from costsim.limits import Policy
     from costsim.simulation.scenario import Scenario
-    from costsim.study.limits_validation import LimitsValidation
+    from costsim.study.launch.validation import LimitsValidation
 
 MANY = 0.5
 """A feature most of whose users are blocked is a feature that is not there."""

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from costsim.errors import SettingError
 from costsim.show.formats import share, usd
-from costsim.study.limit_runs import OPEN
-from costsim.study.limits_words import MANY
+from costsim.study.launch.runs import OPEN
+from costsim.study.launch.words import MANY
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from costsim.limits import Policy
     from costsim.show.cards import Card, Ribbon
-    from costsim.study.gate import Gate, GateLine
-    from costsim.study.launch_month import LaunchMonth
+    from costsim.study.launch.gate import Gate, GateLine
+    from costsim.study.launch.month import LaunchMonth
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,7 +89,7 @@ class Recommendation:
         """
         import pandas as pd
 
-        from costsim.study.limit_statistics import estimate
+        from costsim.study.launch.statistics import estimate
 
         rows = []
         for name in (OPEN, self.base.name, self.suggested.name):
@@ -136,9 +136,7 @@ class Recommendation:
     @property
     def toml(self) -> str:
         """The suggested limits as a file, with what they rest on."""
-        from costsim.study.limits_toml import limits_toml
-
-        return limits_toml(self.suggested, (self.headline, *self.notes, str(self.ribbon)))
+        return self.suggested.to_toml((self.headline, *self.notes, str(self.ribbon)))
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the suggested limits to a file, which is replaced only when told so."""

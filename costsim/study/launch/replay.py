@@ -17,8 +17,8 @@ from costsim.errors import DataError, PriceError
 from costsim.limits import Granted, MemoryLedger, Policy, Scopes, load_limits
 from costsim.prices import load_price_book
 from costsim.records import Records, read_records
-from costsim.study.gate import Gate, load_gate
-from costsim.study.limits_replay import LimitsReplay
+from costsim.study.launch.gate import Gate, load_gate
+from costsim.study.launch.replay_result import LimitsReplay
 
 if TYPE_CHECKING:
     import pandas as pd

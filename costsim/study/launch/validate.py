@@ -10,10 +10,10 @@ from costsim.errors import SettingError
 from costsim.limits import Policy
 from costsim.simulation.loading import load_scenario
 from costsim.simulation.run import downgrades_of, policy_of
-from costsim.study.gate import Gate, load_gate
-from costsim.study.launch_month import launch_month
-from costsim.study.limit_runs import OPEN, MonthTask, month_rows
-from costsim.study.limits_validation import LimitsValidation
+from costsim.study.launch.gate import Gate, load_gate
+from costsim.study.launch.month import launch_month
+from costsim.study.launch.runs import OPEN, MonthTask, month_rows
+from costsim.study.launch.validation import LimitsValidation
 from costsim.study.parallel import in_parallel
 from costsim.study.seeds import study_seeds
 
@@ -64,7 +64,7 @@ def validate_limits(
     Notes
     -----
     The month is the calendar month that holds most of the scenario's week, simulated to its end
-    (:func:`~costsim.study.launch_month.launch_month` says how). Limits come into force as its
+    (:func:`~costsim.study.launch.month.launch_month` says how). Limits come into force as its
     first day begins. Nobody acts: the scenario's people on watch stay away, and so do limits that
     it names itself. With and without limits, and with and without the incidents, users intend the
     same calls, so that differences come from the limits alone.

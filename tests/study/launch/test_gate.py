@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import beta, norm, t
 
 from costsim.errors import SettingError, UnknownNameError
-from costsim.study.gate import KEYS, load_gate, parse_gate
-from costsim.study.limit_statistics import estimate, runs_to_decide
+from costsim.study.launch.gate import KEYS, load_gate, parse_gate
+from costsim.study.launch.statistics import estimate, runs_to_decide
 
 values = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=80).map(np.array)
 
