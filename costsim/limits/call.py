@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
 from costsim.errors import LedgerError
+from costsim.limits.accounts import Scopes
 from costsim.limits.answers import Denied, Granted
-
-
-class _Ledger(Protocol):
-    def settle(self, call_id: str, cost_nano: int, tokens: int | None = None) -> bool: ...
-    def release(self, call_id: str) -> bool: ...
 
 
 class _AsyncLedger(Protocol):
@@ -70,7 +67,7 @@ class _Said:
 class Call(_Said):
     """A reservation as a block; made by a ledger's `call`."""
 
-    def __init__(self, ledger: _Ledger, call_id: str, answer: Granted | Denied) -> None:
+    def __init__(self, ledger: InBlocks, call_id: str, answer: Granted | Denied) -> None:
         super().__init__()
         self._ledger, self._call_id, self.answer = ledger, call_id, answer
 
@@ -90,6 +87,56 @@ class Call(_Said):
             self._ledger.release(self._call_id)
         else:
             self._ledger.settle(self._call_id, *word)
+
+
+class InBlocks(ABC):
+    """A ledger whose calls may stand in ``with`` blocks."""
+
+    @abstractmethod
+    def reserve(
+        self,
+        call_id: str,
+        scopes: Scopes,
+        candidates: Sequence[tuple[str, int]],
+        *,
+        input_tokens: int = 0,
+        max_output_tokens: int | None = None,
+    ) -> Granted | Denied: ...
+
+    @abstractmethod
+    def settle(self, call_id: str, cost_nano: int, tokens: int | None = None) -> bool: ...
+
+    @abstractmethod
+    def release(self, call_id: str) -> bool: ...
+
+    def call(
+        self,
+        call_id: str,
+        scopes: Scopes,
+        candidates: Sequence[tuple[str, int]],
+        *,
+        input_tokens: int = 0,
+        max_output_tokens: int | None = None,
+    ) -> Call:
+        """Reserve for a ``with`` block, which resolves the hold however it ends.
+
+        The block tells the call its cost (`spent`), or that it was `not_made`. A block that says
+        neither, as on an exception, is charged the hold: the provider has probably billed.
+
+        Examples
+        --------
+        >>> from costsim.limits import MemoryLedger, Scopes, load_limits
+        >>> ledger = MemoryLedger(load_limits("flat-caps"))
+        >>> with ledger.call("call-1", Scopes("alice"), [("gpt-4o", 600_000_000)]) as call:
+        ...     call.spent(250_000_000)
+        >>> ledger.usage(Scopes("alice"))["user", "hour_usd"]
+        (250000000, 0, 1000000000)
+        """
+        answer = self.reserve(
+            call_id, scopes, candidates,
+            input_tokens=input_tokens, max_output_tokens=max_output_tokens,
+        )  # fmt: skip
+        return Call(self, call_id, answer)
 
 
 class AsyncCall(_Said):

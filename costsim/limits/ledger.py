@@ -14,7 +14,7 @@ from costsim.errors import LedgerError
 from costsim.limits import core
 from costsim.limits.accounts import Account, Accounts, Alert, Scopes
 from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Observed
-from costsim.limits.call import Call
+from costsim.limits.call import InBlocks
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
 from costsim.limits.journal import Journal
 from costsim.limits.policy import Policy
@@ -54,7 +54,7 @@ class _Hold:
         self.state = "held"
 
 
-class MemoryLedger:
+class MemoryLedger(InBlocks):
     """Limits held in this process: exact under threads, gone with the process.
 
     Parameters
@@ -176,6 +176,8 @@ class MemoryLedger:
             self.policy, call_id, scopes, candidates, input_tokens, max_output_tokens
         )
         alone = refused_alone(self.policy, request)
+        if alone is not None and not self._observes:  # no ledger is asked, whatever the id was
+            return alone
         with self._lock:
             now = self._advance()
             known = self._holds.get(request.call_id)
@@ -312,35 +314,6 @@ class MemoryLedger:
                     account.rules, account.slots, account.limits, strict=True
                 )
             }  # fmt: skip
-
-    def call(
-        self,
-        call_id: str,
-        scopes: Scopes,
-        candidates: Sequence[tuple[str, int]],
-        *,
-        input_tokens: int = 0,
-        max_output_tokens: int | None = None,
-    ) -> Call:
-        """Reserve for a ``with`` block, which resolves the hold however it ends.
-
-        The block tells the call its cost (`spent`), or that it was `not_made`. A block that says
-        neither, as on an exception, is charged the hold: the provider has probably billed.
-
-        Examples
-        --------
-        >>> from costsim.limits import MemoryLedger, Scopes, load_limits
-        >>> ledger = MemoryLedger(load_limits("flat-caps"))
-        >>> with ledger.call("call-1", Scopes("alice"), [("gpt-4o", 600_000_000)]) as call:
-        ...     call.spent(250_000_000)
-        >>> ledger.usage(Scopes("alice"))["user", "hour_usd"]
-        (250000000, 0, 1000000000)
-        """
-        answer = self.reserve(
-            call_id, scopes, candidates,
-            input_tokens=input_tokens, max_output_tokens=max_output_tokens,
-        )  # fmt: skip
-        return Call(self, call_id, answer)
 
     def close(self) -> None:
         """Close the journal, if there is one."""

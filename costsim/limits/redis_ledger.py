@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from costsim.errors import SettingError, StoreError
 from costsim.limits.accounts import Alert, Scopes
 from costsim.limits.answers import Denied, Granted, Observed
-from costsim.limits.call import AsyncCall, Call
+from costsim.limits.call import AsyncCall, InBlocks
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
 from costsim.limits.policy import Policy
 from costsim.limits.request import checked_request
@@ -114,7 +114,7 @@ class _Face:
         return self._core.settle(call_id, cost_nano, tokens)
 
 
-class RedisLedger(_Face):
+class RedisLedger(_Face, InBlocks):
     """Limits that all processes share, exact under concurrency, decided inside Redis.
 
     One round trip a call: Lua scripts check and write all windows of all scopes at once. Methods
@@ -220,22 +220,6 @@ class RedisLedger(_Face):
             Redis is away, or holds no ledger of this tenant.
         """
         return self._run(self._core.usage(checked_scopes(scopes)))
-
-    def call(
-        self,
-        call_id: str,
-        scopes: Scopes,
-        candidates: Sequence[tuple[str, int]],
-        *,
-        input_tokens: int = 0,
-        max_output_tokens: int | None = None,
-    ) -> Call:
-        """Reserve for a ``with`` block; as :meth:`MemoryLedger.call`."""
-        answer = self.reserve(
-            call_id, scopes, candidates,
-            input_tokens=input_tokens, max_output_tokens=max_output_tokens,
-        )  # fmt: skip
-        return Call(self, call_id, answer)
 
     def flush(self) -> int:
         """Deliver settles that wait for Redis; how many still wait."""

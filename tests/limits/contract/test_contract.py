@@ -143,6 +143,8 @@ def test_calls_in_flight_and_request_caps(ledger_of):
     assert ask(ledger, "c")
     large = ask(ledger, "d", input_tokens=101)
     assert (large.scope, large.window, large.retry_at_us) == ("request", "input_tokens", None)
+    # a request too long by itself is refused before any ledger looks at its id
+    assert ask(ledger, "b", input_tokens=101) == large
 
 
 def test_nobody_is_a_user_of_its_own(ledger_of):
