@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from costsim.detect.hours import HOURS_IN_WEEK, time_rows
+from costsim.detect.bin_width import HOURLY, BinWidth
+from costsim.detect.hours import HOURS_IN_WEEK
 from costsim.detect.run_length import lorden_limit
-from costsim.detect.series_detector import SeriesDetectorBase
+from costsim.detect.stepped import Judged, SteppedDetector
 from costsim.study.false_alarms import HOURS_A_MONTH
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
-    from costsim.detect.monitor import SeriesRun
     from costsim.study.incident_runs import IncidentRuns
     from costsim.study.quiet import Quiet
 
@@ -34,7 +34,7 @@ OFFSETS: Final = {"unit_cost": 1e-3}
 
 
 @dataclass(frozen=True, eq=False)
-class Oracle(SeriesDetectorBase):
+class Oracle(SteppedDetector):
     """CUSUM of the log-likelihood ratio, the truth of ordinary hours and of the incident known.
 
     Parameters
@@ -88,36 +88,37 @@ class Oracle(SeriesDetectorBase):
         """Say in one line of words what it does."""
         return f"{self.name} on {self.channel}: knows the incident, and not when it begins"
 
-    def statistic(
-        self,
-        values: ArrayLike,
-        hour_of_week: ArrayLike,
-        start: int = 0,
-        bin_minutes: int = 60,
-    ) -> Floats:
-        """CUSUM over the bins from `start` on; NaN before it and in gaps."""
-        rows, week = time_rows(values), np.asarray(hour_of_week)
-        offset = OFFSETS.get(self.channel.partition(":")[0], 1.0)
-        z = (np.log(np.maximum(rows, 0) + offset) - self.place[week, None]) / self.scatter[
-            week, None
-        ]
-        result = np.full_like(rows, np.nan)
-        total, unit = np.full(rows.shape[1], -inf), (1 - self.phi**2) ** 0.5
-        for bin_ in range(start, len(rows)):
-            new, jump = z[bin_], self.shift[week[bin_]]
-            step = jump
-            if bin_:
-                known = np.where(np.isnan(z[bin_ - 1]), 0.0, z[bin_ - 1])
-                new = new - self.phi * known
-                step = jump - self.phi * self.shift[week[bin_ - 1]]
-            first, later = _ratio(new / unit, jump / unit), _ratio(new / unit, step / unit)
-            gap = np.isnan(new)
-            total = np.where(gap, total, np.maximum(total + later, first))
-            result[bin_] = np.where(gap, np.nan, np.maximum(total, 0.0))
-        return result.T if np.ndim(values) == 2 else result[:, 0]
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _OracleState:
+        """Start with no history; its truth is of the bins that it was made on."""
+        return _OracleState(self, n_series)
 
-    def run(self, bin_minutes: int = 60) -> SeriesRun:
-        raise NotImplementedError("an oracle judges simulated runs only")
+
+class _OracleState:
+    def __init__(self, oracle: Oracle, n_series: int) -> None:
+        self._oracle = oracle
+        self._offset = OFFSETS.get(oracle.channel.partition(":")[0], 1.0)
+        self._total = np.full(n_series, -inf)
+        self._before: tuple[Floats, float] | None = None
+
+    def step(self, values: Floats, hour_of_week: int, monitored: bool) -> Judged:
+        oracle = self._oracle
+        place, jump = oracle.place[hour_of_week], float(oracle.shift[hour_of_week])
+        z = (np.log(np.maximum(values, 0) + self._offset) - place) / oracle.scatter[hour_of_week]
+        new, step, unit = z, jump, 1.0
+        if self._before is not None:
+            last, shifted = self._before
+            new, step = z - oracle.phi * np.nan_to_num(last), jump - oracle.phi * shifted
+            unit = (1 - oracle.phi**2) ** 0.5
+        self._before = (z, jump)
+        if monitored:
+            first, later = _ratio(new / unit, jump / unit), _ratio(new / unit, step / unit)
+            total = np.maximum(self._total + later, first)
+            self._total = np.where(np.isnan(new), self._total, total)
+        expected = np.exp(np.full_like(values, place)) - self._offset
+        return expected, np.maximum(self._total, 0.0)
+
+    def restart(self) -> None:
+        self._total[:] = -inf
 
 
 def _ratio(x: Floats, shift: float) -> Floats:

@@ -57,6 +57,21 @@ def test_what_the_bin_before_tells_is_taken_out():
     assert found[-1] == pytest.approx(best, abs=1e-6)
 
 
+def test_a_change_at_the_very_first_bin_is_weighed_with_its_whole_scatter():
+    for value in (0.2, 1.0, 3.0):
+        found = iid(1.5, phi=0.6).statistic(dollars(np.array([value])), WEEK[:1])
+        assert found[0] == pytest.approx(max(0.0, 1.5 * (value - 0.75)))
+
+
+def test_one_bin_at_a_time_it_says_the_same():
+    z = np.random.default_rng(4).normal(size=60)
+    oracle = iid(1.0, phi=0.4)
+    run, paths = oracle.run(), oracle.statistic(dollars(z), WEEK[:60], 10)
+    for at, usd in enumerate(dollars(z)):
+        statistic = run.step(float(usd), int(WEEK[at]), at >= 10)[1]
+        assert statistic == pytest.approx(paths[at], nan_ok=True)
+
+
 def test_gaps_are_passed_over():
     z = np.full(6, 1.0)
     usd = dollars(z)
