@@ -56,6 +56,7 @@ def compare(
     from costsim.study import compare_detectors, compare_library
     from costsim.study.compare import default_suite
     from costsim.study.library import incident_scenarios
+    from costsim.whole_files import write_whole
 
     if figure is not None and figure.suffix != ".png":
         raise SettingError(f"--figure must end in .png; got {str(figure)!r}")
@@ -84,8 +85,7 @@ def compare(
             found = compare_detectors(scenario, watching, say=say, **options)
             axes = found.plot_curve() if figure else None
     if figure is not None and axes is not None:
-        figure.parent.mkdir(parents=True, exist_ok=True)
-        figure.write_bytes(png(axes.figure))  # type: ignore[arg-type]
+        write_whole(figure, png(axes.figure))  # type: ignore[arg-type]
     if source == "library":
         if as_json:
             print_json({"limits": rows(library.limits()), "detectors": rows(library.to_frame())})

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from costsim.study import Gate, GateLine, LimitsValidation, Recommendation
+    from costsim.study.launch.judged import Judged
 
 app = typer.Typer(no_args_is_help=True, help="Limits: try them before they are in force.")
 
@@ -89,10 +90,7 @@ def check(
         parallel_config(n_jobs=-1 if jobs is None else jobs),
     ):
         found = validate_limits(source, limits, wanted, replicates, seed, progress=bar.update)
-    if junit is not None:
-        junit.write_text(found.junit(), encoding="utf-8")
-    if markdown is not None:
-        markdown.write_text(found.markdown() + "\n", encoding="utf-8")
+    _write(found, junit, markdown)
     better = None
     if recommend:
         with (
@@ -143,10 +141,7 @@ def _replay(
     records = read_records(source)
     with progress(len(records), f"replaying {source}") as bar:
         found = replay_limits(records, limits, gate, progress=bar.update)
-    if junit is not None:
-        junit.write_text(found.junit(), encoding="utf-8")
-    if markdown is not None:
-        markdown.write_text(found.markdown() + "\n", encoding="utf-8")
+    _write(found, junit, markdown)
     if as_json:
         told = {"verdict": found.verdict, "headline": found.headline, "limits": found.policy.name}
         tables = {
@@ -272,3 +267,12 @@ def _plain_lines(lines: Sequence[GateLine]) -> list[dict[str, Any]]:
         }
         for line in lines
     ]
+
+
+def _write(found: Judged, junit: Path | None, markdown: Path | None) -> None:
+    from costsim.whole_files import write_whole
+
+    if junit is not None:
+        write_whole(junit, found.junit())
+    if markdown is not None:
+        write_whole(markdown, found.markdown() + "\n")

@@ -13,6 +13,7 @@ from costsim.errors import DataError, SettingError
 from costsim.spend.bins import checked_minutes
 from costsim.toml_files import file_names, find_file, read_toml
 from costsim.toml_writing import toml_value
+from costsim.whole_files import write_whole
 
 if TYPE_CHECKING:
     from costsim.records.dataset import Records
@@ -117,11 +118,7 @@ class Suite:
         target = Path(path)
         if target.exists() and not overwrite:
             raise DataError(f"{target} is there already; overwrite=True replaces it")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staged = target.with_name(f".{target.name}.new")
-        staged.write_text(self.to_toml(), encoding="utf-8")
-        staged.replace(target)
-        return target
+        return write_whole(target, self.to_toml())
 
     def __repr__(self) -> str:
         names = ", ".join(detector.name for detector in self.detectors)

@@ -6,7 +6,6 @@ runs every bundled notebook as it stands.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from costsim.paths import bundled
 from costsim.report.page import check_target, refuse_outside, shell, write_page
 from costsim.show.cards import Ribbon
 from costsim.show.text import plain
+from costsim.whole_files import write_whole
 
 # ipykernel warns about its TCP transport at every start; nobody can act on it here
 _QUIET_KERNEL = ["--IPKernelApp.log_level=ERROR"]
@@ -88,11 +88,7 @@ def run_notebook(
             )
         except PapermillExecutionError as error:
             raise ReportError(_explain(source, error)) from None
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staged = target.with_name(f".{target.name}.{os.getpid()}.part")
-        staged.write_bytes(draft.read_bytes())
-        os.replace(staged, target)
-    return target
+        return write_whole(target, draft.read_bytes())
 
 
 def _explain(source: Path, error: Any) -> str:

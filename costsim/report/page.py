@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from costsim.errors import ReportError, SettingError
 from costsim.show.cards import RIBBON_COLOURS, Card, Ribbon
 from costsim.show.tables import table_html
 from costsim.show.text import plain
+from costsim.whole_files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -245,18 +245,7 @@ def check_target(path: str | Path) -> Path:
 
 def write_page(text: str, path: str | Path) -> Path:
     """Write a page at once or not at all; folders on the way are made."""
-    target = check_target(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with staged.open("w", encoding="utf-8", newline="\n") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(staged, target)
-    finally:
-        staged.unlink(missing_ok=True)
-    return target
+    return write_whole(check_target(path), text)
 
 
 def _value(name: str, value: str) -> str:

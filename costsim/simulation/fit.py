@@ -10,6 +10,7 @@ from costsim.errors import DatasetError
 from costsim.simulation.fitting.comparison import compare_fit
 from costsim.simulation.fitting.parameters import Parameter
 from costsim.simulation.scenario import Scenario
+from costsim.whole_files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,11 +67,7 @@ class Fit:
             raise DatasetError(
                 f"{target} is there already; overwrite=True (--overwrite) replaces it"
             )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staged = target.with_name(f".{target.name}.partial")
-        staged.write_text(self.toml, encoding="utf-8")
-        staged.replace(target)
-        return target
+        return write_whole(target, self.toml)
 
     def __repr__(self) -> str:
         scenario = self.scenario

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from costsim.errors import DataError, DatasetError
+from costsim.whole_files import write_whole
 
 FORMAT: Final = "costsim-watch-1"
 
@@ -65,18 +66,10 @@ class Memory:
         DataError
             The folder cannot be written to.
         """
-        staged = path.with_name(f".{path.name}.{os.getpid()}")
         data = {"format": FORMAT, **asdict(self)}
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with staged.open("w", encoding="utf-8") as out:
-                json.dump(data, out, indent=1, default=_iso)
-                out.write("\n")
-                out.flush()
-                os.fsync(out.fileno())
-            os.replace(staged, path)
+            write_whole(path, json.dumps(data, indent=1, default=_iso) + "\n")
         except OSError as error:
-            staged.unlink(missing_ok=True)
             raise DataError(f"the state file {path} cannot be written: {error.strerror}") from error
 
     @classmethod

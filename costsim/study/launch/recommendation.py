@@ -10,6 +10,7 @@ from costsim.errors import SettingError
 from costsim.show.formats import share, usd
 from costsim.study.launch.runs import OPEN
 from costsim.study.launch.words import MANY
+from costsim.whole_files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,10 +144,7 @@ class Recommendation:
         target = Path(path)
         if target.exists() and not overwrite:
             raise SettingError(f"{target} is there already; overwrite=True replaces it")
-        staged = target.with_name(f".{target.name}.partial")
-        staged.write_text(self.toml, encoding="utf-8")
-        staged.replace(target)
-        return target
+        return write_whole(target, self.toml)
 
     @property
     def ribbon(self) -> Ribbon:
