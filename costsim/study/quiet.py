@@ -11,7 +11,7 @@ import numpy as np
 from costsim.detect import Baseline, Detector, SeriesDetector, any_statistic
 from costsim.detect.baselines import Reading
 from costsim.errors import SettingError
-from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
+from costsim.simulation.bin_sampler import BinnedSpend, sample_bins
 from costsim.study.false_alarms import HOURS_A_MONTH, FalseAlarms, Paths
 from costsim.study.ordinary import OrdinaryLife
 
@@ -37,7 +37,7 @@ class Quiet:
     The first `ordinary_features` of the series a feature are always there; others are launches.
     """
 
-    spend: HourlySpend
+    spend: BinnedSpend
     training_hours: int
     ordinary_features: int
     _readings: dict[tuple[Baseline, str], list[tuple[Floats, Reading]]] = field(
@@ -136,9 +136,9 @@ def quiet_runs(
     parts, start, features = [], 0, len(scenario.without_launches().features)
     for each in life.spread(seeds):
         lived = life.scenario(scenario, days=days, key=each[0])
-        parts.append(sample_hourly(lived, each, bin_minutes=bin_minutes, workers=workers))
+        parts.append(sample_bins(lived, each, bin_minutes=bin_minutes, workers=workers))
         start = int(lived.calendar.day_starts[training])
-    return Quiet(HourlySpend.joined(parts), start, features)
+    return Quiet(BinnedSpend.joined(parts), start, features)
 
 
 def training_days(scenario: Scenario) -> int:
