@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
 
 from costsim.errors import DataError, SettingError
@@ -86,9 +85,14 @@ class ControlFile:
             warnings.warn(fault, RuntimeWarning, stacklevel=2)
         return found
 
-    def append(self, controls: Iterable[Control]) -> None:
-        """Add controls as whole lines, forced to the disk; a torn last line is cut off first."""
-        lines = b"".join(control.to_json().encode() + b"\n" for control in controls)
+    def append(self, control: Control, now: int) -> Control:
+        """Add a control as a whole line, forced to the disk; a torn last line is cut off first.
+
+        Returns
+        -------
+        Control
+            Dated after all that the file holds.
+        """
         with open(self.path, "ab+", buffering=0) as file:
             _alone(file.fileno())
             file.seek(0)
@@ -96,11 +100,14 @@ class ControlFile:
             whole = data.rfind(b"\n") + 1
             if whole < len(data):
                 file.truncate(whole)
-            written = file.write(lines)
-            if written != len(lines):
+            taken = control.taken(now, control_lines(data[:whole], self.path)[0])
+            line = taken.to_json().encode() + b"\n"
+            written = file.write(line)
+            if written != len(line):
                 file.truncate(whole)
-                raise OSError(f"{self.path}: only {written} of {len(lines)} bytes were written")
+                raise OSError(f"{self.path}: only {written} of {len(line)} bytes were written")
             os.fsync(file.fileno())
+        return taken
 
     def _read(self) -> tuple[list[Control], list[str]]:
         try:

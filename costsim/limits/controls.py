@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -100,7 +100,7 @@ class Control:
         For "grant": so much more in each cap in dollars; so many times each cap.
     lasts_us : int, optional
         Microseconds until it ends by itself; a grant always does.
-    at_us, key : int, str
+    at_us, number, key : int, int, str
         Given by the ledger that takes it.
 
     Raises
@@ -126,6 +126,7 @@ class Control:
     factor: float | None = None
     lasts_us: int | None = None
     at_us: int = 0
+    number: int = 0
     key: str = ""
 
     def __post_init__(self) -> None:
@@ -197,9 +198,12 @@ class Control:
         """When it ends by itself."""
         return None if self.lasts_us is None else self.at_us + self.lasts_us
 
-    def taken(self, at_us: int) -> Control:
-        """As a ledger takes it at a moment: dated, with a key of its own."""
-        return replace(self, at_us=at_us, key=os.urandom(8).hex())
+    def taken(self, now: int, given: Sequence[Control] = ()) -> Control:
+        """As a ledger takes it now: dated, numbered after all given, with a key of its own."""
+        last = max((control.at_us for control in given), default=0)
+        number = 1 + max((control.number for control in given), default=0)
+        key = self.key or os.urandom(8).hex()
+        return replace(self, at_us=max(now, last), number=number, key=key)
 
     @property
     def words(self) -> str:
@@ -217,7 +221,7 @@ class Control:
 
     def to_json(self) -> str:
         """One line for a list of controls."""
-        kept: dict[str, Any] = {"key": self.key, "at": _iso(self.at_us)}
+        kept: dict[str, Any] = {"number": self.number, "at": _iso(self.at_us)}
         if self.until_us is not None:
             kept["until"] = _iso(self.until_us)
         kept |= {"who": self.who, "why": self.why, "what": self.what, "scope": self.target.scope}
@@ -225,6 +229,7 @@ class Control:
             kept[name] = getattr(self.target, name)
         for name in ("cap", "value", "add_usd", "factor"):
             kept[name] = getattr(self, name)
+        kept["key"] = self.key
         return json.dumps({k: v for k, v in kept.items() if v is not None}, ensure_ascii=False)
 
 
@@ -267,7 +272,7 @@ def in_order(controls: Iterable[Control]) -> tuple[Control, ...]:
     A list that was lost is filled again by those who know it, in any order.
     """
     once = {control.key: control for control in controls}
-    return tuple(sorted(once.values(), key=lambda control: (control.at_us, control.key)))
+    return tuple(sorted(once.values(), key=lambda each: (each.at_us, each.number, each.key)))
 
 
 def check_names(policy: Policy, target: Target) -> None:

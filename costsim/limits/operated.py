@@ -51,9 +51,9 @@ class Operated(ABC):
         with self._lock:
             now = self._advance()
             self._look(now)
-            taken = control.taken(now)
+            taken = control.taken(now, self._standing.controls)
             if self._file is not None:
-                self._file.append([taken])
+                taken = self._file.append(taken, now)
             self.obey([taken])
             return taken
 
