@@ -148,7 +148,7 @@ class Control:
         elif self.target.scope == "user" and self.target.name is None:
             if self.what != "grant" and self.what != "revoke":
                 raise SettingError(
-                    f"{self.what} must name a user; to {self.what} everything, the organisation"
+                    f"{self.what} must name a user, a tier, a feature, or the organisation"
                 )
             if self.target.tier is None:
                 raise SettingError(f"{self.what} must name a user, or the users of a tier")

@@ -246,9 +246,7 @@ class RedisLedger(_Face, InBlocks):
         """The limits in force now; as :meth:`MemoryLedger.standing`, errors as `operate`."""
         return self._run(standing(self._core))
 
-    def rebuild(
-        self, records: Any, controls: str | Path | Iterable[Control] | None = None
-    ) -> int:
+    def rebuild(self, records: Any, controls: str | Path | Iterable[Control] | None = None) -> int:
         """Fill a store that holds no ledger of this tenant from the records of this month.
 
         Parameters

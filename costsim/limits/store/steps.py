@@ -343,9 +343,7 @@ class Core:
             for i, (scope, cap, limit) in enumerate(plan.rules)
         }
 
-    def _windowed(
-        self, make: Callable[[int, View], Ask]
-    ) -> Steps[tuple[list[bytes] | None, View]]:
+    def _windowed(self, make: Callable[[int, View], Ask]) -> Steps[tuple[list[bytes] | None, View]]:
         """Ask with this moment's windows and limits; again when the store's are others."""
         at = self.now()
         for _ in range(_TURNS):

@@ -98,6 +98,23 @@ def test_a_stop_refuses_all_calls_of_a_feature_also_where_a_ledger_observes(make
     assert not list(ledger.observed)
 
 
+def test_an_order_given_elsewhere_holds_from_the_very_next_decision(maker, clock):
+    ledger, beside = maker.pair(parse_limits({"name": "t"} | CAPS), clock)
+    chat, user = Target("feature", "chat"), Target("user")
+    for n in range(3):
+        assert ask(ledger, f"{n} a", 0.01)
+        order(beside, "stop", chat)
+        assert ask(ledger, f"{n} b", 0.01).window == "stopped"
+        order(beside, "start", chat)
+        assert ask(ledger, f"{n} c", 0.01)
+        order(ledger, "set", user, cap="hour_usd", value=0.5)
+        assert not ask(beside, f"{n} d", 0.6)
+        assert limit(beside) == 0.5
+        order(beside, "set", user, cap="hour_usd", value="file")
+    assert ledger.standing() == beside.standing()
+    assert [each.number for each in ledger.standing().controls] == list(range(1, 13))
+
+
 def test_grants_add_up_and_end(ledger, clock):
     ann = Target("user", "ann")
     order(ledger, "grant", ann, add_usd=10.0, lasts_us=2 * HOUR)
@@ -142,7 +159,7 @@ def test_a_budget_that_is_moved_takes_its_alerts_along(ledger):
     [
         ("halt", ("user", "ann"), {}, "what must be one of"),
         ("stop", ("model", "m"), {}, "scope must be one of"),
-        ("stop", ("user",), {}, "stop must name a user"),
+        ("stop", ("user",), {}, "stop must name a user, a tier"),
         ("stop", ("feature",), {}, "a feature must be named"),
         ("stop", ("user", "a\n"), {}, "name must not hold control characters"),
         ("stop", ("user", "ann", "pro"), {}, "tier must be given for every user"),

@@ -183,11 +183,12 @@ local function concerned(first)
 end
 
 -- Whether operators have ordered something that the caller does not know, or an order has ended:
--- `words` holds the edition it knows, the last end that it counted and the next one.
+-- `words` holds the edition it knows, the last end that it counted, the next one, and two flags.
 local function outdated(words)
-  local edition, since, till = match(words, '^(%S+) (%d+) (%d+)')
+  local edition, since, till, one, two = match(words, '^(%S+) (%d+) (%d+) ?(%d?) ?(%d?)$')
   local there = call('GET', prefix .. 'edition') or '-'
   if there ~= edition or now < tonumber(since) or now >= tonumber(till) then
     return reply('L', there)
   end
+  return nil, one == '1', two == '1'
 end

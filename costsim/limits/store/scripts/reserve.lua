@@ -24,12 +24,11 @@ if known then
   end
 end
 
-local old = outdated(ARGV[10])
+local old, observes, stopped = outdated(ARGV[10])
 if old then
   return old
 end
-local observes, stopped = match(ARGV[10], '(%d) (%d)$')
-if stopped == '1' then
+if stopped then
   return reply('H')
 end
 
@@ -90,7 +89,7 @@ if not granted then
     by_holds = by_holds and settled[i] + amount(i, tonumber(ARGV[13])) <= limits[i]
   end
   answer = format('%d %d %d', first - 1, by_holds and 1 or 0, moment)
-  if observes ~= '1' then
+  if not observes then
     return reply('D', answer)
   end
   granted = 1 -- observed only: what would be refused is held and counted as all others
