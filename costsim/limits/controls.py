@@ -163,6 +163,8 @@ class Control:
             return
         if isinstance(value, float) and not self.cap.endswith("_usd") and value.is_integer():
             object.__setattr__(self, "value", int(value))
+        elif type(value) is int and self.cap.endswith("_usd") and abs(value) < 2**53:
+            object.__setattr__(self, "value", float(value))
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise SettingError(
                 f"{self.cap} must be a number, {NO_CAP!r} or {AS_FILED!r}; got {value!r}"
@@ -221,9 +223,9 @@ class Control:
 
     def to_json(self) -> str:
         """One line for a list of controls."""
-        kept: dict[str, Any] = {"number": self.number, "at": _iso(self.at_us)}
+        kept: dict[str, Any] = {"number": self.number, "at": iso(self.at_us)}
         if self.until_us is not None:
-            kept["until"] = _iso(self.until_us)
+            kept["until"] = iso(self.until_us)
         kept |= {"who": self.who, "why": self.why, "what": self.what, "scope": self.target.scope}
         for name in ("name", "tier"):
             kept[name] = getattr(self.target, name)
@@ -313,7 +315,8 @@ def _hours(us: int | None) -> str:
     return f"{us / 3.6e9:g} hours" if isinstance(us, int) else repr(us)
 
 
-def _iso(at_us: int) -> str:
+def iso(at_us: int) -> str:
+    """A moment as the list has it."""
     moment = _EPOCH + timedelta(microseconds=at_us)
     return moment.isoformat().replace("+00:00", "Z")
 
