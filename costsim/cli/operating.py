@@ -224,6 +224,7 @@ def _order(
 ) -> None:
     """Check, show, and give an order."""
     from costsim.cli.operator_options import lasting_us, login, now_us, operated
+    from costsim.cli.operator_words import amount_words, as_plain, notes, stopped_until
     from costsim.cli.output import next_step, print_json
     from costsim.limits import Control, load_limits
     from costsim.limits.changes import changes
@@ -258,7 +259,7 @@ def _order(
                 "ordered": not dry_run,
                 "order": as_plain(taken),
                 "changes": [change._asdict() for change in differ],
-                "stopped": _stopped(after, target),
+                "stopped": stopped_until(after, target),
             }
         )
     else:
@@ -266,14 +267,13 @@ def _order(
         for change in differ:
             was, now = (amount_words(change.cap, n) for n in (change.before, change.after))
             print(f"  {change.whose}, {change.cap}: {was} -> {now}")
-        for line in _notes(taken, before, after, policy.time_zone):
+        for line in notes(taken, before, after, policy.time_zone):
             print(f"  {line}")
         if not dry_run:
             print(f"  order {taken.number}, by {taken.who}: {taken.why}")
             if new_file:
-                print(
-                    f"  {controls} is new: ledgers obey it that are made with controls={str(controls)!r}"
-                )
+                told = f"ledgers obey it that are made with controls={str(controls)!r}"
+                print(f"  {controls} is new: {told}")
     where = ["--tenant", tenant] if redis else ["--controls", str(controls)]
     if redis:
         where = ["--redis", "..." if "@" in redis else redis, *where]
@@ -282,70 +282,13 @@ def _order(
 
 def _check_effect(order: Control, before: Standing, after: Standing) -> None:
     """Refuse an order that changes nothing, which most likely means something else."""
+    from costsim.cli.operator_words import stopped_until
     from costsim.limits.changes import changes
 
     if order.what == "set" and not isinstance(order.value, str):
         return
     if order.what in ("stop", "start"):
-        if order.what == "start" and _stopped(before, order.target) is None:
+        if order.what == "start" and stopped_until(before, order.target) is None:
             raise SettingError(f"{order.target} is not stopped: nothing was ordered")
     elif not changes(before, after, order.target):
         raise SettingError(f"{order.words}: changes nothing, so nothing was ordered")
-
-
-def _stopped(standing: Standing, target: Target) -> dict[str, Any] | None:
-    key = (target.scope, target.entity or "")
-    if key not in standing.stops:
-        return None
-    from costsim.limits.controls import iso
-
-    end = standing.stops[key]
-    return {"until": None if end is None else iso(end)}
-
-
-def _notes(order: Control, before: Standing, after: Standing, zone: str) -> list[str]:
-    from costsim.limits.changes import limits_of
-
-    found = []
-    if order.until_us is not None:
-        found.append(f"until {when(order.until_us, zone)}, then what held before")
-    if order.what != "set":
-        return found
-    target, cap = order.target, str(order.cap)
-    if target.scope == "user" and target.name is None and target.tier is None:
-        [rule] = [r for r in after.rules if (r.scope, r.cap) == ("user", cap)] or [None]
-        own = [*(rule.by_tier if rule else ()), *(rule.by_entity if rule else ())]
-        if own:
-            listed = ", ".join(sorted(own)[:6]) + (", ..." if len(own) > 6 else "")
-            found.append(f"tiers and users with a cap of their own keep it: {listed}")
-    if target.scope == "organisation" and not after.policy.enforce_organisation:
-        found.append("the limits file has enforce_organisation = false: it alerts, refuses nothing")
-    counted = {each.cap for each in limits_of(before, target) if each.amount is not None}
-    if order.value not in ("none", "file") and cap not in counted:
-        found.append("there was no such cap: it counts from now on, not what was spent before")
-    return found
-
-
-def amount_words(cap: str, amount: int | None) -> str:
-    """A limit in words."""
-    from costsim.show.formats import count, usd
-
-    if amount is None:
-        return "no cap"
-    return usd(amount / 1e9) if cap.endswith("_usd") else count(amount)
-
-
-def when(at_us: int, zone: str) -> str:
-    """A moment in a zone."""
-    from datetime import UTC, datetime
-
-    from costsim.show.formats import moment
-
-    return moment(datetime.fromtimestamp(at_us / 1e6, UTC), zone)
-
-
-def as_plain(order: Control) -> dict[str, Any]:
-    """An order as its line in the list has it, and in words."""
-    import json
-
-    return json.loads(order.to_json()) | {"words": order.words}

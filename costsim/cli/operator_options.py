@@ -121,9 +121,9 @@ def operated(
             if journal is not None:
                 journal = _copied(journal, Path(stack.enter_context(tempfile.TemporaryDirectory())))
             try:
-                ledger = MemoryLedger(policy, controls=controls, journal=journal)
-                stack.callback(ledger.close)
-                yield ledger
+                here = MemoryLedger(policy, controls=controls, journal=journal)
+                stack.callback(here.close)
+                yield here
             except OSError as error:
                 raise SettingError(f"{controls}: {error.strerror or error}") from None
         return

@@ -45,8 +45,8 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Caps in force, what is used of them, and what operators ordered."""
-    from costsim.cli.operating import as_plain, when
     from costsim.cli.operator_options import now_us, operated
+    from costsim.cli.operator_words import as_plain, when
     from costsim.cli.output import next_step, print_json
     from costsim.limits import Scopes, load_limits
     from costsim.show.formats import count
@@ -131,7 +131,7 @@ def _rows(standing: Standing, scopes: Any, usage: _Usage) -> list[dict[str, Any]
 def _print_rows(rows: list[dict[str, Any]], known: bool, user: str | None) -> None:
     import pandas as pd
 
-    from costsim.cli.operating import amount_words
+    from costsim.cli.operator_words import amount_words
     from costsim.show.tables import table_text
 
     def amount(row: dict[str, Any], name: str) -> str | None:

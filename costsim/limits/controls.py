@@ -158,7 +158,7 @@ class Control:
     def _check_set(self) -> None:
         if self.cap not in CAP_NAMES:
             raise SettingError(f"cap must be one of {CAP_NAMES}; got {self.cap!r}")
-        value = self.value
+        value: object = self.value
         if value in (NO_CAP, AS_FILED):
             return
         if isinstance(value, float) and not self.cap.endswith("_usd") and value.is_integer():
