@@ -21,6 +21,10 @@ def init(
             show_default=False,
         ),
     ] = None,
+    users: Annotated[
+        int | None,
+        typer.Option(help="Users a month; by default 0.15 a dollar.", show_default=False),
+    ] = None,
     time_zone: Annotated[str, typer.Option(help="IANA zone of your days and months.")] = "UTC",
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
@@ -34,7 +38,7 @@ def init(
     from costsim.study.beginning.plan import Plan
 
     names = () if tiers is None else tuple(name.strip() for name in tiers.split(","))
-    plan = Plan(monthly_budget, names, time_zone)
+    plan = Plan(monthly_budget, names, time_zone, users)
     written = write_first_files(plan, out)
     if as_json:
         print_json({"monthly_budget_usd": monthly_budget, "files": [str(path) for path in written]})

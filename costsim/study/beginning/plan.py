@@ -20,8 +20,13 @@ HOUR_SHARE: Final = 0.03
 """Of the month's budget, in one hour: the whole of a mean day."""
 ALARM_SHARE: Final = 0.015
 """Of the month's budget, in one hour: half of what would be refused."""
-USER_SHARE: Final = 0.01
-"""Of the month's budget, for one user."""
+USER_TIMES: Final = 15
+"""How many times the mean user's part of the budget one user may take."""
+MOST_USER_SHARE: Final = 0.25
+"""Of the month's budget, for one user of few."""
+USERS_PER_USD: Final = 0.15
+"""Users of a monthly dollar, where nobody says how many: those of the scenario startup-10k."""
+FEWEST_USERS: Final = 20
 TIER_STEP: Final = 2
 """How many times the caps of the tier before."""
 USER_DAY_SHARE: Final = 0.25
@@ -44,6 +49,8 @@ class Plan:
         From the least worth to the most, at most 6; none for users who are all alike.
     time_zone : str
         IANA zone of days and months.
+    users : int, optional
+        How many users a month has; by default 0.15 a dollar, at least 20.
 
     Raises
     ------
@@ -60,6 +67,7 @@ class Plan:
     monthly_budget_usd: float
     tiers: tuple[str, ...] = ()
     time_zone: str = "UTC"
+    users: int | None = None
 
     def __post_init__(self) -> None:
         most = LARGEST_NANO / 1e9
@@ -73,12 +81,26 @@ class Plan:
             raise SettingError(
                 f"tiers must be at most {MOST_TIERS}, each once; got {', '.join(self.tiers)}"
             )
+        if self.users is not None and not 1 <= self.users <= 10**9:
+            raise SettingError(f"users must be from 1 to a billion; got {self.users}")
         try:
             ZoneInfo(self.time_zone)
         except (KeyError, ValueError, OSError):
             raise SettingError(
                 f"time zone must be an IANA name such as 'Europe/Berlin'; got {self.time_zone!r}"
             ) from None
+
+    @property
+    def people(self) -> int:
+        """How many users the amounts are made for."""
+        if self.users is not None:
+            return self.users
+        return max(FEWEST_USERS, round(self.monthly_budget_usd * USERS_PER_USD))
+
+    @property
+    def user_share(self) -> float:
+        """Of the month's budget, for one user of the first tier."""
+        return min(USER_TIMES / self.people, MOST_USER_SHARE)
 
     def part(self, share: float) -> float:
         """So much of the budget, to four digits."""
@@ -104,7 +126,7 @@ class Plan:
         """Caps of a user by tier; under "" those of a user of no tier, which are the first's."""
         found = {}
         for step, name in enumerate(self.tiers or ("",)):
-            month = self.part(USER_SHARE * TIER_STEP**step)
+            month = self.part(min(self.user_share * TIER_STEP**step, 1.0))
             day = rounded(month * USER_DAY_SHARE)
             hour = rounded(day * USER_HOUR_SHARE)
             found[name] = {"hour_usd": hour, "day_usd": day, "month_usd": month}

@@ -10,7 +10,6 @@ from costsim.study.beginning.plan import (
     TIER_STEP,
     USER_DAY_SHARE,
     USER_HOUR_SHARE,
-    USER_SHARE,
     Plan,
 )
 from costsim.toml_writing import toml_key, toml_value
@@ -22,6 +21,8 @@ def limits_text(plan: Plan) -> str:
     """The limits file."""
     budget = plan.monthly_budget_usd
     caps = plan.user_caps[""]
+    times = f"{plan.user_share * plan.people:.3g} times the mean user's part"
+    said = "what you said" if plan.users else "assumed (--users says)"
     full = budget / caps["month_usd"]
     lines = [
         f"# Limits to start from, made from a budget of {usd(budget)} a month. Each amount is a",
@@ -48,12 +49,13 @@ def limits_text(plan: Plan) -> str:
         "",
         "# Each user by himself.",
         "[user]",
-        f"# {USER_SHARE:.0%} of the budget: one user cannot take more of the month. It takes",
-        f"# {full:,.0f} users at their cap to spend it all; of more, [organisation] takes care.",
+        f"# {plan.user_share:.2%} of the budget, {times}; {plan.people:,} users are",
+        f"# {said}. It takes {full:,.0f} at their cap to spend it all, which",
+        "# [organisation] refuses.",
         f"month_usd = {toml_value(caps['month_usd'])}",
         f"# {USER_DAY_SHARE:.0%} of the user's month: an intense day passes, four use it up.",
         f"day_usd = {toml_value(caps['day_usd'])}",
-        f"# {USER_HOUR_SHARE:.0%} of the user's day: a script that runs away is held within the hour.",
+        f"# {USER_HOUR_SHARE:.0%} of the user's day: a script that runs away is held soon.",
         f"hour_usd = {toml_value(caps['hour_usd'])}",
         "# Calls of a user at one time: a person has one or two, a script that went wild hundreds.",
         "open_calls = 8",

@@ -8,7 +8,6 @@ from costsim.study.beginning.plan import Plan
 from costsim.toml_writing import toml_key, toml_value
 
 _MODEL = "startup-10k"
-_FEWEST_USERS = 20
 
 
 def traffic_text(plan: Plan) -> str:
@@ -16,7 +15,6 @@ def traffic_text(plan: Plan) -> str:
     like = load_scenario(_MODEL)
     budget = plan.monthly_budget_usd
     scale = budget / like.monthly_budget_usd
-    users = max(_FEWEST_USERS, round(like.population.users * scale))
     lines = [
         f"# Traffic to rehearse with: the bundled scenario {_MODEL}, users and calls times",
         f"# {scale:.4g}, so that an ordinary month costs a little less than",
@@ -33,7 +31,7 @@ def traffic_text(plan: Plan) -> str:
         f"monthly_budget_usd = {toml_value(float(budget))}",
         "",
         "[population]",
-        f"users = {users}",
+        f"users = {plan.people}",
     ]
     if plan.tiers:
         lines += [

@@ -18,16 +18,18 @@ from costsim.limits import load_limits, parse_limits
 from costsim.study import load_gate, parse_gate
 from costsim.study.beginning.detectors import suite_text
 from costsim.study.beginning.kit import CONTENTS, first_files, write_first_files
-from costsim.study.beginning.plan import Plan
+from costsim.study.beginning.plan import USERS_PER_USD, Plan
 from costsim.study.beginning.texts import gate_text, limits_text
 
 TIERS = ("free", "pro plus", "enterprise")
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.floats(1, 9_007_199), st.integers(0, 6))
-def test_amounts_are_the_stated_shares_of_any_budget(budget, count):
-    plan = Plan(budget, tuple(f"tier {n}" for n in range(count)))
+@given(st.floats(1, 9_007_199), st.integers(0, 6), st.none() | st.integers(1, 10**6))
+def test_amounts_are_the_stated_shares_of_any_budget(budget, count, users):
+    plan = Plan(budget, tuple(f"tier {n}" for n in range(count)), users=users)
+    people = users or max(20, round(0.15 * budget))
+    share = min(15 / people, 0.25)
     policy = parse_limits(tomllib.loads(limits_text(plan)))
     everything, user = policy.organisation, policy.user
 
@@ -37,18 +39,18 @@ def test_amounts_are_the_stated_shares_of_any_budget(budget, count):
     assert everything.month_usd == budget
     assert everything.day_usd == about(0.1)
     assert everything.hour_usd == about(0.03)
-    assert user.month_usd == about(0.01)
+    assert user.month_usd == about(share)
     assert user.day_usd == about(0.25, user.month_usd)
     assert user.hour_usd == about(0.5, user.day_usd)
     for n in range(count):
         caps = user.by_tier[f"tier {n}"]
-        assert caps.month_usd == about(0.01 * 2**n)
+        assert caps.month_usd == about(min(share * 2**n, 1))
         assert caps.hour_usd == about(0.125, caps.month_usd)
         assert all(value >= 1 for value in caps.stated.values())
     wanted = parse_gate(tomllib.loads(gate_text(plan))).requirements
     gate = {line.key: line.bound for line in wanted}
     assert gate["month_spend_p95_usd"] == budget
-    assert gate["worst_user_p95_usd"] == about(0.01 * 2 ** max(count - 1, 0))
+    assert gate["worst_user_p95_usd"] == about(min(share * 2 ** max(count - 1, 0), 1))
     assert len(gate) == 4 + (count > 0)
 
 
@@ -80,6 +82,7 @@ def test_written_files_are_read_by_name_and_the_traffic_costs_about_the_budget(
     scenario, policy = load_scenario(traffic), load_limits(limits)
     assert scenario.monthly_budget_usd == budget
     assert policy.time_zone == scenario.time_zone == zone
+    assert scenario.population.users == max(20, round(0.15 * budget))
     assert 0.85 * budget < scenario.expected().total_usd < budget
     named = {tier.name for tier in scenario.population.tiers}
     policy.check_names(tiers=named, features=set(scenario.features))
@@ -93,15 +96,20 @@ def test_written_files_are_read_by_name_and_the_traffic_costs_about_the_budget(
     assert {path.name for path in (tmp_path / "deep/folder").iterdir()} == set(CONTENTS)
 
 
+def test_users_a_dollar_are_those_of_the_scenario_that_says_so():
+    like = load_scenario("startup-10k")
+    assert like.population.users / like.monthly_budget_usd == USERS_PER_USD
+
+
 @pytest.mark.parametrize("name", ["limits.toml", "gate.toml"])
 def test_every_setting_has_its_reason_above_it(name):
     lines = first_files(Plan(10_000, TIERS))[name].splitlines()
     table = ""
     for before, line in itertools.pairwise(["", *lines]):
         table = line if line.startswith("[") else table
-        if " = " in line and not line.startswith("#") and "by_tier" not in table:
-            assert before.startswith("# ") or before.startswith("[tier."), line
-    assert "each tier has" in " ".join(lines)  # said once for the tables of tiers
+        each_tier = ".enterprise]" in table or "by_tier" in table  # explained above the table
+        if " = " in line and not line.startswith("#") and not each_tier:
+            assert before.startswith("# "), line
 
 
 def test_nothing_is_overwritten_and_nothing_is_left_of_a_failure(tmp_path, monkeypatch):
