@@ -8,7 +8,15 @@ from typing import NamedTuple
 
 from costsim.limits.core import MINUTE, NO_LIMIT, OPEN, OPEN_RETRY_US
 from costsim.limits.policy import Policy
-from costsim.limits.rules import EVERYTHING, Rule, Watch, part_of, rules_of, watches_of
+from costsim.limits.rules import (
+    EVERYTHING,
+    WATCHED,
+    Rule,
+    Watch,
+    part_of,
+    rules_of,
+    watches_of,
+)
 from costsim.limits.windows import window_at
 
 ANONYMOUS = "\x00anonymous"
@@ -179,8 +187,6 @@ class Accounts:
             return
         while self._ended and self._ended[0][0] <= now:
             self._free += self._ended.popleft()[1]
-        rules = [self.rules[watch.rule] for watch in self._watches]
-        watched = {(rule.scope, rule.cap) for rule in rules}
         for period in range(MINUTE, OPEN):
             if now < self._windows[period][1] and self._windows[period] != (0, 0):
                 continue
@@ -189,7 +195,7 @@ class Accounts:
                 if each == period and slots:
                     self._ended.append((now + self._keep_us, list(slots.values())))
                     slots.clear()
-                    if (scope, cap) in watched:
+                    if (scope, cap) == WATCHED:  # also while no level is watched
                         self._watched = 0
         used = {period for _, _, period in self._by_cap} - {OPEN}
         self._next_end = min((self._windows[p][1] for p in used), default=2**62)

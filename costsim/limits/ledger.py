@@ -192,15 +192,17 @@ class MemoryLedger(InBlocks, Operated):
             return alone
         with self._lock:
             now = self._advance()
-            self._look(now)
+            if self._file is not None or now >= self._standing.till_us:
+                self._look(now)
             known = self._holds.get(request.call_id)
             if known is not None:
                 if known.asked != request:
                     raise LedgerError(f"call id {call_id!r} was used for another call")
                 return known.granted
-            stopped = self._standing.stopped(request.scopes, now)
-            if stopped is not None:  # a person's word, which an observing ledger keeps too
-                return stopped
+            if self._standing.stops:
+                stopped = self._standing.stopped(request.scopes, now)
+                if stopped is not None:  # a person's word, which an observing ledger keeps too
+                    return stopped
             account = self._accounts.of(request.scopes, now)
             answer = self._decide(request, account, now) if alone is None else alone
             if isinstance(answer, Denied):

@@ -20,6 +20,9 @@ SCOPES = ("user", "tier", "feature", "organisation")
 EVERYTHING = ""
 """The one entity of the organisation."""
 
+WATCHED = ("organisation", "month_usd")
+"""Scope and cap of the budget whose levels are watched."""
+
 
 class Rise(NamedTuple):
     """More room for a while: of one entity, or of the users of a tier."""
@@ -69,10 +72,10 @@ class Rule:
             limit = self.by_entity[entity]
         else:
             limit = self.by_tier.get(tier, self.limit) if tier is not None else self.limit
-        return self._risen(limit, entity, tier) if self.rises else limit
+        return self.risen(limit, entity, tier) if self.rises else limit
 
-    def _risen(self, limit: int, entity: str, tier: str | None) -> int:
-        """With all grants that concern the entity; what has no limit needs none."""
+    def risen(self, limit: int, entity: str, tier: str | None) -> int:
+        """A limit with all grants that concern the entity; what has no limit needs none."""
         if limit > LARGEST_NANO:
             return limit
         factor, add = Fraction(1), 0
@@ -135,7 +138,7 @@ def part_of(rule: Rule, share: float) -> Rule:
 def watches_of(policy: Policy, rules: tuple[Rule, ...]) -> tuple[Watch, ...]:
     """The levels at which the organisation's month alerts, rising."""
     for index, rule in enumerate(rules):
-        if rule.scope == "organisation" and rule.cap == "month_usd":
+        if (rule.scope, rule.cap) == WATCHED:
             budget = policy.organisation.month_usd or 0.0
             shares = sorted(policy.organisation.alert_at)
             return tuple(Watch(index, nano(budget * share), share) for share in shares)

@@ -12,7 +12,16 @@ from costsim.limits.answers import Denied
 from costsim.limits.controls import AS_FILED, NO_CAP, Control, Target, in_order
 from costsim.limits.core import NANO, NO_LIMIT
 from costsim.limits.policy import Caps, FeatureCaps, Policy, nano
-from costsim.limits.rules import EVERYTHING, SCOPES, Rise, Rule, Watch, rules_of, watches_of
+from costsim.limits.rules import (
+    EVERYTHING,
+    SCOPES,
+    WATCHED,
+    Rise,
+    Rule,
+    Watch,
+    rules_of,
+    watches_of,
+)
 
 LIFTED: Final = NO_LIMIT - 1
 """Limit of a cap that an operator lifted: it refuses nothing and counts on."""
@@ -51,8 +60,17 @@ class Standing:
 
     @property
     def watches(self) -> tuple[Watch, ...]:
-        """The levels of the month's budget."""
-        return watches_of(self.policy, self.rules)
+        """The levels of the month's budget: of what was granted on top, too; of none if lifted."""
+        organisation = self.policy.organisation
+        for rule in self.rules:
+            if (rule.scope, rule.cap) == WATCHED and organisation.month_usd is not None:
+                if rule.limit_of(EVERYTHING, None) == LIFTED:
+                    return ()
+                budget = rule.risen(nano(organisation.month_usd), EVERYTHING, None) / 1e9
+                raised = organisation.model_copy(update={"month_usd": budget})
+                policy = self.policy.model_copy(update={"organisation": raised})
+                return watches_of(policy, self.rules)
+        return ()
 
     def holds_at(self, now: int) -> bool:
         """Whether no control has ended in between."""

@@ -365,8 +365,9 @@ class Core:
         if self.lost:
             return None
         if reply[2] != b"-":
-            for number in reply[2].split(b","):
-                watch = self.plans.watches[int(number) - 1]
+            watches = self.plans.watches  # none while the budget is lifted
+            for number in reply[2].split(b",") if watches else ():
+                watch = watches[int(number) - 1]
                 self.alerts.append(Alert(watch.share, watch.level_nano, int(reply[1])))
         return reply
 

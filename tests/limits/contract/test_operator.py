@@ -154,6 +154,26 @@ def test_a_budget_that_is_moved_takes_its_alerts_along(ledger):
     assert [alert.level_nano for alert in ledger.alerts] == [USD // 2]
 
 
+def test_a_budget_that_is_granted_more_or_lifted_alerts_later_or_not_at_all(ledger, clock):
+    budget, keys = Target("organisation"), {"cap": "month_usd", "lasts_us": HOUR}
+    order(ledger, "grant", budget, add_usd=100.0, lasts_us=HOUR)
+    for n, usd in enumerate((1.1, 2.0)):
+        ask(ledger, f"{n}", 0.1, BOB)
+        ledger.settle(f"{n}", round(usd * USD))
+    assert [alert.level_nano for alert in ledger.alerts] == [3 * USD]  # 2% of 150
+    order(ledger, "set", budget, value="none", **keys)
+    ask(ledger, "c", 0.1)
+    ledger.settle("c", 60 * USD)
+    clock.now += HOUR - 60_000_000
+    assert ask(ledger, "d", 0.1, Scopes("eve"))
+    assert len(ledger.alerts) == 1
+    clock.now += 60_000_000
+    denied = ask(ledger, "e", 0.1, Scopes("fay"))
+    assert (denied.scope, denied.window) == ("organisation", "month")
+    ledger.settle("d", 1)
+    assert [alert.level_nano for alert in ledger.alerts] == [3 * USD, 25 * USD]
+
+
 @pytest.mark.parametrize(
     ("what", "target", "keys", "words"),
     [
