@@ -74,6 +74,19 @@ def test_a_cap_that_no_file_had_counts_from_its_order_on_and_is_found_again(ledg
     assert ledger.usage(BOB)["feature", "hour_usd"] == (0, 0, 0.6 * USD)
 
 
+def test_an_order_brings_a_window_that_no_cap_had(maker, clock):
+    ledger = maker(parse_limits({"name": "m", "user": {"month_usd": 50}}), clock)
+    ask(ledger, "a", 1)
+    clock.now += 5 * HOUR // 2
+    order(ledger, "set", Target("user"), cap="hour_usd", value=1.0)
+    assert ask(ledger, "b", 0.9)
+    denied = ask(ledger, "c", 0.2)
+    assert denied.retry_at_us == clock.now + HOUR // 2
+    clock.now = denied.retry_at_us
+    assert ask(ledger, "c", 0.2)
+    assert sum(ledger.usage(ANN)["user", "hour_usd"][:2]) == USD // 5
+
+
 @pytest.mark.parametrize("mode", ["enforce", "observe"])
 def test_a_stop_refuses_all_calls_of_a_feature_also_where_a_ledger_observes(maker, clock, mode):
     ledger = maker(parse_limits({"name": "t"} | CAPS), clock, mode=mode)
