@@ -203,3 +203,35 @@ def test_an_order_of_a_newer_version_is_left_out_with_a_warning(redis_of):
     client.set(key.replace(b"controls", b"edition"), "other")
     with pytest.warns(RuntimeWarning, match="line 2 is no control"):
         assert ask(ledger, "a").window == "stopped"
+
+
+def test_an_order_whose_answer_is_lost_is_given_once(redis_of):
+    make, client = redis_of
+    ledger = make()
+    ledger.rebuild(None)
+    send = ledger._wire.send
+
+    def asked_again(ask):
+        """As the wire does after a reply that was lost on its way."""
+        send(ask)
+        return send(ask)
+
+    ledger._wire.send = asked_again
+    taken = ledger.operate(STOP)
+    ledger._wire.send = send
+    assert ledger.standing().controls == (taken,)
+    [key] = client.keys("*controls")
+    assert client.llen(key) == 1
+
+
+def test_a_cap_that_was_lifted_refuses_nothing_while_redis_is_away(servers):
+    with serving(bundled()) as server:
+        ledger = RedisLedger(HOURLY, server.client(), cooldown_seconds=3600)
+        ledger.rebuild(None)
+        lift = Control("set", Target("user"), "max", "a demo", cap="hour_usd", value="none")
+        ledger.operate(lift)
+        assert ask(ledger, "a", 5)
+        server.kill()
+        assert ask(ledger, "b", 5)
+    assert ledger.settle("b", 5 * USD)
+    assert ledger.waiting == 1
