@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from costsim.limits.accounts import Alert, Scopes
 from costsim.limits.answers import Denied, Granted, Observed
+from costsim.limits.controls import Control, Target
 from costsim.limits.ledger import MemoryLedger
 from costsim.limits.policy import Policy, limit_names, load_limits, parse_limits
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Alert",
     "AsyncRedisLedger",
+    "Control",
     "Denied",
     "Granted",
     "MemoryLedger",
@@ -22,6 +24,7 @@ __all__ = [
     "Policy",
     "RedisLedger",
     "Scopes",
+    "Target",
     "limit_names",
     "load_limits",
     "parse_limits",

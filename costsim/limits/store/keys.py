@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from costsim.limits.accounts import Scopes, concerned
 from costsim.limits.core import DAY, HOUR, MONTH, NO_LIMIT, OPEN
-from costsim.limits.policy import Policy
 from costsim.limits.request import Request
-from costsim.limits.rules import rules_of, watches_of
+from costsim.limits.standing import Standing
 from costsim.limits.store.wire import Words
 from costsim.limits.windows import window_at
 
@@ -58,14 +57,13 @@ class Plan(NamedTuple):
 
 
 class Plans:
-    """What scripts are told of a policy: rules of scopes, windows of a moment, levels to watch."""
+    """What scripts are told of limits: rules of scopes, windows of a moment, levels to watch."""
 
-    def __init__(self, policy: Policy, keep_us: int) -> None:
-        self.rules = rules_of(policy)
-        self.watches = watches_of(policy, self.rules)
+    def __init__(self, standing: Standing, keep_us: int) -> None:
+        self.rules, self.watches = standing.rules, standing.watches
         levels = " ".join(str(watch.level_nano) for watch in self.watches)
         self.watched = f"organisation::month_usd {levels}".encode() if levels else b""
-        self._zone = policy.zone
+        self._zone = standing.policy.zone
         self._keep_us = keep_us
         self._known: dict[Scopes, Plan] = {}
         self._windows = Words(0, b"")

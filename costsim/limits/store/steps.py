@@ -10,18 +10,20 @@ import itertools
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from costsim.errors import LedgerError, StoreError
 from costsim.limits.accounts import Alert, Scopes, concerned
 from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Observed
-from costsim.limits.core import NO_LIMIT
+from costsim.limits.controls import Control
 from costsim.limits.ledger import MemoryLedger, system_clock
 from costsim.limits.policy import Policy
 from costsim.limits.request import Request, checked_mode, checked_retention, refused_alone
+from costsim.limits.standing import LIFTED, standing_at
 from costsim.limits.store.keys import Keys, Plans, digest, encoded
+from costsim.limits.store.operating import View, first_view, learn
 from costsim.limits.store.outage import Breaker, Entry, Known
 from costsim.limits.store.wire import Ask, Words, script
 
@@ -31,6 +33,7 @@ Usage = dict[tuple[str, str], tuple[int, int, int]]
 
 _FLUSH_AT_ONCE = 32  # outbox entries delivered along with another question
 _OLDEST_VERSION = (6, 2)
+_TURNS = 4  # of one question that windows and operators change meanwhile
 
 
 class Core:
@@ -63,7 +66,7 @@ class Core:
         self._lease_us = round(policy.lease_seconds * 1e6)
         self.retention_us = checked_retention(policy, retention_seconds)
         self.keep_us = self.retention_us + self._lease_us
-        self.plans = Plans(policy, self.keep_us)
+        self.view = first_view(policy, self.keep_us)
         self._clock, self.given_clock = clock or system_clock, clock is not None
         self._offset = 0
         self._open: dict[str, Known] = {}
@@ -83,7 +86,21 @@ class Core:
         self._fixed = (
             str(self._lease_us).encode(), str(self.keep_us).encode(),
         )  # fmt: skip
-        self._common = (str(self.retention_us).encode(), self.plans.watched)
+        self._keep = str(self.retention_us).encode()
+
+    @property
+    def plans(self) -> Plans:
+        return self.view.plans
+
+    def see(self, controls: Iterable[Control], edition: bytes, now: int) -> None:
+        """Know these orders, too, and what follows from all of them now."""
+        known = (*self.view.standing.controls, *controls)
+        self.view = View.of(standing_at(self.policy, known, now), edition, self.keep_us)
+        self._local.obey(controls)
+
+    def time_is(self, now: int) -> None:
+        """The store's time."""
+        self._offset = now - int(self._clock())
 
     def now(self) -> int:
         """The store's time as far as it is known here."""
@@ -95,8 +112,8 @@ class Core:
         keys: tuple[bytes, ...] = (self.keys.state, self.keys.leases)
         if call is not None:
             keys = (*keys, self.keys.call(call))
-        head = (b"2" if call is None else b"3", *keys, self.keys.prefix, time_us, *self._common)
-        return Ask(script(name), (*head, *rest), tail)
+        head = (b"2" if call is None else b"3", *keys, self.keys.prefix, time_us, self._keep)
+        return Ask(script(name), (*head, self.plans.watched, *rest), tail)
 
     def reserve(self, request: Request) -> Steps[Granted | Denied]:
         alone = refused_alone(self.policy, request)
@@ -110,7 +127,9 @@ class Core:
         attempt = f"{self._mark}{next(self._attempts)}".encode()
         try:
             yield from self.ready()
-            reply = yield from self._windowed(lambda at: self._reserve_ask(request, attempt, at))
+            reply, view = yield from self._windowed(
+                lambda at, view: self._reserve_ask(request, attempt, at, view)
+            )
             self.breaker.reset()
             if self.outbox and reply is not None:
                 yield from self.flush(_FLUSH_AT_ONCE)
@@ -126,13 +145,17 @@ class Core:
         kind, now = reply[0], int(reply[1])
         if kind == b"C":
             raise LedgerError(f"call id {request.call_id!r} was used for another call")
+        if kind == b"H":
+            stopped = view.standing.stopped(request.scopes, now)
+            assert stopped is not None  # it was asked so
+            return stopped
         if kind == b"D":
-            return self._denied(request, reply[3:], now)
+            return self._denied(request, reply[3:], now, view)
         if kind == b"O":
             self.observed.append(
                 Observed(
                     request.call_id, request.scopes,
-                    self._denied(request, reply[4:], now) if alone is None else alone,
+                    self._denied(request, reply[4:], now, view) if alone is None else alone,
                 )
             )  # fmt: skip
         elif kind == b"K" and reply[4] == b"-":  # resolved already
@@ -143,14 +166,16 @@ class Core:
             self.observed.append(Observed(request.call_id, request.scopes, alone))
         return self._grant(request, int(reply[3]), now, local=False)
 
-    def _reserve_ask(self, request: Request, attempt: bytes, at: int) -> Ask:
+    def _reserve_ask(self, request: Request, attempt: bytes, at: int, view: View) -> Ask:
+        stopped = view.standing.stopped(request.scopes, at) is not None
+        known = b"%b %d %d" % (view.stamp, self._observes, stopped)
         name = encoded(request.call_id).encode()
         bounds = [str(bound).encode() for _, bound in request.candidates]
         return self.ask(
             "reserve", name, name, digest(request), *self._fixed,
-            str(request.tokens).encode(), b"1" if self._observes else b"0", attempt,
+            str(request.tokens).encode(), known, attempt,
             str(len(bounds)).encode(), *bounds,
-            tail=(self.plans.windows(at), self.plans.of(request.scopes).words),
+            tail=(view.plans.windows(at), view.plans.of(request.scopes).words),
         )  # fmt: skip
 
     def _grant(self, request: Request, candidate: int, now: int, *, local: bool) -> Granted:
@@ -175,19 +200,25 @@ class Core:
             return None
         return known
 
-    def _denied(self, request: Request, words: list[bytes], now: int) -> Denied:
+    def _denied(self, request: Request, words: list[bytes], now: int, view: View) -> Denied:
         position, by_holds, moment = (int(word) for word in words)
-        scope, cap, _ = self.plans.of(request.scopes).rules[position]
+        scope, cap, _ = view.plans.of(request.scopes).rules[position]
         at = None if moment < 0 else moment
         after = None if at is None else (at - now) / 1e6
         return Denied(scope, cap.split("_")[0], at, after, by_holds == 1, cap)
 
     def _alone(self, request: Request, why: str) -> Granted | Denied:
-        """The answer of this process alone, by the policy for outages."""
+        """The answer of this process alone, by the orders it knows and the policy for outages."""
+        now = self.now()
+        if not self.view.standing.holds_at(now):
+            self.see((), self.view.edition, now)
+        stopped = self.view.standing.stopped(request.scopes, now)
+        if stopped is not None:
+            return stopped
         if not self._observes:
             for index, _, limit in concerned(self.plans.rules, request.scopes):
                 rule = self.plans.rules[index]
-                if limit != NO_LIMIT and not self._shares[rule.scope]:
+                if limit < LIFTED and not self._shares[rule.scope]:
                     wait = None if why == "lost" else self.breaker.cooldown_seconds
                     at = None if wait is None else self.now() + round(wait * 1e6)
                     return Denied(rule.scope, why, at, wait, cap=rule.cap)
@@ -297,28 +328,34 @@ class Core:
 
     def usage(self, scopes: Scopes) -> Steps[Usage]:
         yield from self.ready()
-        plan = self.plans.of(scopes)
-        reply = yield from self._windowed(
-            lambda at: self.ask("usage", None, tail=(self.plans.windows(at), plan.words))
-        )
+        reply, view = yield from self._windowed(
+            lambda at, view: self.ask(
+                "usage", None, view.stamp,
+                tail=(view.plans.windows(at), view.plans.of(scopes).words),
+            )
+        )  # fmt: skip
         if reply is None:
             raise StoreError(self.empty)
+        plan = view.plans.of(scopes)
         numbers = [int(word) for word in reply[3:]]
         return {
             (scope, cap): (numbers[2 * i], numbers[2 * i + 1], limit)
             for i, (scope, cap, limit) in enumerate(plan.rules)
         }
 
-    def _windowed(self, make: Callable[[int], Ask]) -> Steps[list[bytes] | None]:
-        """Ask with this moment's windows; again when the store's time is in others."""
-        reply = yield from self._parsed(make(self.now()))
-        if reply is not None and reply[0] == b"W":
-            now = int(reply[1])
-            self._offset = now - int(self._clock())
-            reply = yield from self._parsed(make(now))
-            if reply is not None and reply[0] == b"W":
-                raise StoreError("Redis's time runs over a window at each question")
-        return reply
+    def _windowed(self, make: Callable[[int, View], Ask]) -> Steps[tuple[list[bytes] | None, View]]:
+        """Ask with this moment's windows and limits; again when the store's are others."""
+        at = self.now()
+        for _ in range(_TURNS):
+            view = self.view
+            reply = yield from self._parsed(make(at, view))
+            if reply is None or reply[0] not in (b"W", b"L"):
+                return reply, view
+            at = int(reply[1])
+            self.time_is(at)
+            if reply[0] == b"L":
+                yield from learn(self, reply[3])
+        raise StoreError("Redis's time, or what operators order, changes at each question")
 
     def _parsed(self, ask: Ask) -> Steps[list[bytes] | None]:
         """The words of a reply; None when the store holds no ledger of this tenant."""
@@ -328,8 +365,9 @@ class Core:
         if self.lost:
             return None
         if reply[2] != b"-":
-            for number in reply[2].split(b","):
-                watch = self.plans.watches[int(number) - 1]
+            watches = self.plans.watches  # none while the budget is lifted
+            for number in reply[2].split(b",") if watches else ():
+                watch = watches[int(number) - 1]
                 self.alerts.append(Alert(watch.share, watch.level_nano, int(reply[1])))
         return reply
 

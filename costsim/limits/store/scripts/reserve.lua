@@ -2,7 +2,8 @@
 -- decision as costsim/limits/core.py, which the contract suite holds it to.
 --
 -- ARGV  5 call id   6 digest of what is asked   7 lease and 8 how long an ended window is kept, in
---       microseconds   9 tokens   10 "1" to observe: refuse nothing   11 mark of this attempt
+--       microseconds   9 tokens   10 orders of operators that the caller knows, then "1" to observe:
+--       refuse nothing, and "1" for a call that operators stopped   11 mark of this attempt
 --       12 number of candidates, then the upper bound of each; then windows and rules
 
 if not begin() then
@@ -21,6 +22,14 @@ if known then
     local since = known.till - lease - retention - KEPT_OPEN
     return reply('K', known.candidate .. ' ' .. (known.state == 'H' and format('%d', since) or '-'))
   end
+end
+
+local old, observes, stopped = outdated(ARGV[10])
+if old then
+  return old
+end
+if stopped then
+  return reply('H')
 end
 
 local candidates = tonumber(ARGV[12])
@@ -80,7 +89,7 @@ if not granted then
     by_holds = by_holds and settled[i] + amount(i, tonumber(ARGV[13])) <= limits[i]
   end
   answer = format('%d %d %d', first - 1, by_holds and 1 or 0, moment)
-  if ARGV[10] ~= '1' then
+  if not observes then
     return reply('D', answer)
   end
   granted = 1 -- observed only: what would be refused is held and counted as all others
