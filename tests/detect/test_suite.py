@@ -7,6 +7,7 @@ import tomllib
 import pandas as pd
 import pytest
 
+import costsim
 from costsim.detect import (
     CUSUM,
     EWMA,
