@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from costsim.limits.burst import Bursts
 from costsim.limits.core import MINUTE, NO_LIMIT, OPEN, OPEN_RETRY_US
+from costsim.limits.ladder import Gate, gate_of
 from costsim.limits.policy import Policy
 from costsim.limits.rules import EVERYTHING, Rule, part_of, rules_of, watches_of
 from costsim.limits.windows import window_at
@@ -24,11 +26,16 @@ class Scopes(NamedTuple):
 
 
 class Alert(NamedTuple):
-    """A watched level of the month's budget was reached."""
+    """A level of the month's budget was reached, told once a month.
+
+    `action` is what the level does: notify, warn, downgrade, shut or deny; the last three hold
+    from here to the month's end, even if a late settle brings the spend below the level again.
+    """
 
     share: float
     level_nano: int
     at_us: int
+    action: str = "notify"
 
 
 def concerned(rules: Sequence[Rule], scopes: Scopes) -> Iterator[tuple[int, str, int]]:
@@ -53,10 +60,17 @@ def concerned(rules: Sequence[Rule], scopes: Scopes) -> Iterator[tuple[int, str,
 
 
 class Account:
-    """The rules that concern some scopes, with the slots of their windows."""
+    """The rules that concern some scopes, with the slots of their windows.
+
+    With a `gate` the ladder acts on them, at the rule `gated`; `asked_limits` are those of the
+    model that was asked for.
+    """
 
     __slots__ = (
+        "asked_limits",
         "edition",
+        "gate",
+        "gated",
         "limits",
         "open_slots",
         "open_units",
@@ -74,6 +88,9 @@ class Account:
         self.slots: list[int] = []
         self.units: list[int] = []
         self.limits: list[int] = []
+        self.asked_limits = self.limits
+        self.gate: Gate | None = None
+        self.gated = -1
         self.periods: list[int] = []
         self.open_slots: list[int] = []
         self.open_units: list[int] = []
@@ -99,8 +116,12 @@ class Accounts:
             self.rules = tuple(part_of(rule, shares.get(rule.scope, 1.0)) for rule in self.rules)
         self.settled: list[int] = []
         self.held: list[int] = []
-        self._watches = watches_of(policy, self.rules)
-        self._watched = 0
+        self.watches = watches_of(policy, self.rules)
+        part = (shares or {}).get("organisation", 1.0)
+        if 0 < part < 1:
+            self.watches = tuple(watch.part(part) for watch in self.watches)
+        self.watched = 0
+        self.bursts = Bursts(policy.burst, (shares or {}).get("user", 1.0) or 1.0)
         self._zone = policy.zone
         self._keep_us = keep_us
         self._windows = [(0, 0)] * OPEN  # start and end, by period
@@ -127,15 +148,15 @@ class Accounts:
         ]
 
     def reached(self, now: int) -> list[Alert]:
-        """Watched levels that the month's spend has newly reached."""
+        """Levels that the month's spend has newly reached; `watched` counts all that it has."""
         found = []
-        while self._watched < len(self._watches):
-            watch = self._watches[self._watched]
+        while self.watched < len(self.watches):
+            watch = self.watches[self.watched]
             slot = self._slots[watch.rule].get(EVERYTHING)
             if slot is None or self.settled[slot] < watch.level_nano:
                 break
-            found.append(Alert(watch.share, watch.level_nano, now))
-            self._watched += 1
+            found.append(Alert(watch.share, watch.level_nano, now, watch.action))
+            self.watched += 1
         return found
 
     def _build(self, scopes: Scopes) -> Account:
@@ -153,7 +174,20 @@ class Accounts:
             if rule.period == OPEN:
                 account.open_slots.append(slot)
                 account.open_units.append(rule.unit)
+        if self.watches and (position := self._gated(account)) >= 0:
+            gate = gate_of(self.watches, scopes.feature, account.limits[position])
+            if gate is not None:
+                account.gate, account.gated = gate, position
+                account.limits[position] = gate.limit
+                if gate.downgrades:
+                    account.asked_limits = account.limits.copy()
+                    account.asked_limits[position] = gate.asked_limit
         return account
+
+    def _gated(self, account: Account) -> int:
+        """Position of the organisation's month among an account's rules."""
+        rule = self.watches[0].rule
+        return account.rules.index(rule) if rule in account.rules else -1
 
     def _new_slot(self) -> int:
         if self._free:
@@ -179,8 +213,8 @@ class Accounts:
                     slots = list(self._slots[index].values())
                     self._ended.append((now + self._keep_us, slots))
                     self._slots[index] = {}
-                    if any(watch.rule == index for watch in self._watches):
-                        self._watched = 0
+                    if any(watch.rule == index for watch in self.watches):
+                        self.watched = 0
         used = {rule.period for rule in self.rules} - {OPEN}
         self._next_end = min((self._windows[p][1] for p in used), default=2**62)
         self._edition += 1

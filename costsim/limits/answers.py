@@ -25,7 +25,8 @@ class Denied(NamedTuple):
     microseconds since 1970, at which the windows that refuse have ended; None when the call is
     larger than a limit. `by_holds` says that only open reservations were in the way. `cap` is the
     key of the limits file, such as ``"hour_usd"``. While the store of a ledger is away, `window` is
-    ``"outage"``, and ``"lost"`` when the store is back without its ledger.
+    ``"outage"``, and ``"lost"`` when the store is back without its ledger. `level` is the level of
+    the organisation's ladder that refuses, such as ``"shut at 95%"``; empty where a cap does.
     """
 
     scope: str
@@ -34,6 +35,7 @@ class Denied(NamedTuple):
     retry_after_seconds: float | None
     by_holds: bool = False
     cap: str = ""
+    level: str = ""
 
     def __bool__(self) -> bool:
         return False

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from costsim.errors import LedgerError
-from costsim.limits import core
-from costsim.limits.accounts import Account, Accounts, Alert, Scopes
+from costsim.limits import burst, core
+from costsim.limits.accounts import ANONYMOUS, Account, Accounts, Alert, Scopes
 from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Observed
 from costsim.limits.call import InBlocks
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
@@ -135,6 +135,7 @@ class MemoryLedger(InBlocks):
         self._leases: list[tuple[int, str]] = []
         self._resolved: list[tuple[int, str]] = []
         self._checks = policy.accounting == "check"
+        self._routed = {name: frozenset(caps.downgrade_to) for name, caps in policy.feature.items()}
         self._now = 0
         self._lock = threading.RLock()
         self._journal = None if journal is None else Journal(journal, fsync)
@@ -203,32 +204,50 @@ class MemoryLedger(InBlocks):
         return Granted(candidate, model, 0 if self._checks else bound)
 
     def _decide(self, request: Request, account: Account, now: int) -> Granted | Denied:
+        scopes, gate = request.scopes, account.gate
+        user = ANONYMOUS if scopes.user is None else scopes.user
+        paced = self._accounts.bursts.admits_at(user, scopes.tier, now)
         settled, held = self._accounts.settled, self._accounts.held
         slots, units, limits = account.slots, account.units, account.limits
-        count, first, tokens = len(slots), -1, request.tokens
-        for index, (_, bound) in enumerate(request.candidates):
-            ask = (1, 1) if self._checks else (bound, tokens)
-            refused = core.refusal(slots, units, limits, count, *ask, settled, held)
-            if refused < 0:
-                return self._grant(index, request)
-            first = refused if first < 0 else first
+        count, tokens, closed = len(slots), request.tokens, -1
+        reached = self._accounts.watched
+        first, level, soft, by_holds = -1, -1, False, False
         moment: int | None = None
-        for _, bound in request.candidates:
+        ends: list[int] = []
+        for index, (model, bound) in enumerate(request.candidates):
             ask = (1, 1) if self._checks else (bound, tokens)
-            ends = self._accounts.ends(account, now)
-            at = core.admits_at(slots, units, limits, ends, count, *ask, settled, held)
+            asked = False
+            if gate is not None:  # the ladder: what was asked for is stopped before cheaper routes
+                asked = gate.downgrades and model not in self._routed[scopes.feature]
+                limits = account.asked_limits if asked else account.limits
+                number = gate.asked_level if asked else gate.level
+                closed = account.gated if 0 <= number < reached else -1
+            refused = core.refusal(slots, units, limits, count, *ask, settled, held, closed)
+            if refused < 0:
+                if paced <= now:
+                    return self._grant(index, request)
+                after = (paced - now) / 1e6
+                return Denied("user", burst.WINDOW, paced, after, cap=burst.CAP)
+            if first < 0 or soft:  # a route behind what was downgraded has the last word
+                first, soft = refused, asked and refused == account.gated
+                level = number if gate is not None and refused == account.gated else -1
+                by_holds = account.periods[refused] != core.OPEN and core.refused_by_holds(
+                    slots, units, limits, count, *ask, settled, closed
+                )
+            ends = ends or self._accounts.ends(account, now)
+            at = core.admits_at(slots, units, limits, ends, count, *ask, settled, held, closed)
             if at != core.NEVER:
                 moment = at if moment is None else min(moment, at)
         rule = self._accounts.rules[account.rules[first]]
-        ask = (1, 1) if self._checks else (request.candidates[0][1], tokens)
-        by_holds = rule.period != core.OPEN and core.refused_by_holds(
-            slots, units, limits, count, *ask, settled
-        )
+        moment = None if moment is None else max(moment, paced)
         after = None if moment is None else (moment - now) / 1e6
-        return Denied(rule.scope, rule.window, moment, after, by_holds, rule.cap)
+        name = self._accounts.watches[level].name if level >= 0 else ""
+        return Denied(rule.scope, rule.window, moment, after, by_holds, rule.cap, name)
 
     def _hold(self, call_id: str, hold: _Hold, now: int) -> None:
         account, held = hold.account, self._accounts.held
+        user = ANONYMOUS if account.scopes.user is None else account.scopes.user
+        self._accounts.bursts.take(user, account.scopes.tier, now)
         if self._checks:  # only calls in flight are known before a call ends
             core.hold(account.open_slots, account.open_units, len(account.open_slots), 0, 0, held)
         else:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from costsim.errors import SettingError
+from costsim.limits.burst import BurstGuard
+from costsim.limits.file_model import Count, FileModel
+from costsim.limits.ladder import ACTIONS, Level, check_features, check_ladder
 from costsim.toml_files import explain, file_names, find_file, read_toml
 from costsim.toml_writing import toml_lines
 
@@ -18,16 +22,9 @@ LARGEST_NANO = 2**53
 """Lua numbers are doubles: a window above this ($9.007M) could not be added up exactly."""
 
 Usd = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(gt=0, le=2**53)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class Caps(_Model):
+class Caps(FileModel):
     """Most that may be taken in one calendar window, and in flight; what is not given is free."""
 
     hour_usd: Usd | None = None
@@ -74,29 +71,77 @@ class UserCaps(Caps):
     """What one user has instead, key by key; before the tier's."""
 
 
+class Evaluation(FileModel):
+    """When and how it was tried whether a cheaper model does a feature's work."""
+
+    on: date | None = None
+    """The day, such as 2026-10-01."""
+    how: str = ""
+    """In words: what was compared, and what came out."""
+    waived: str = ""
+    """Why the route may be taken without that."""
+
+    @model_validator(mode="after")
+    def _says(self) -> Self:
+        if not self.waived.strip() and (self.on is None or not self.how.strip()):
+            raise ValueError("must say on (a day) and how, or waived with the reason")
+        return self
+
+
 class FeatureCaps(Caps):
     """Caps of all calls of a feature together, and where to go before refusing."""
 
     downgrade_to: list[str] = []
     """Models to try in this order when the one asked for does not fit."""
+    evaluated: dict[str, Evaluation] = {}
+    """By model of `downgrade_to`, when and how it was tried."""
     critical: bool = True
     """A feature that is not critical may be switched off first."""
+
+    @model_validator(mode="after")
+    def _routes(self) -> Self:
+        for model in self.evaluated:
+            if model not in self.downgrade_to:
+                raise ValueError(
+                    f"evaluated names {model!r}, which is not one of downgrade_to "
+                    f"{self.downgrade_to}"
+                )
+        return self
+
+    @property
+    def unevaluated(self) -> tuple[str, ...]:
+        """Routes that nobody has tried, and nobody waived."""
+        return tuple(model for model in self.downgrade_to if model not in self.evaluated)
 
 
 class OrganisationCaps(Caps):
     """Caps of everything together."""
 
     alert_at: list[Annotated[float, Field(gt=0, le=10)]] = []
-    """Shares of `month_usd` at which an alert goes out, such as 0.8."""
+    """Shares of `month_usd` at which an alert goes out, such as 0.8: short for levels of the
+    ladder that notify."""
+    ladder: list[Level] = []
+    """What happens as the month's budget fills."""
 
     @model_validator(mode="after")
     def _budget(self) -> Self:
-        if self.alert_at and self.month_usd is None:
-            raise ValueError("alert_at needs month_usd, of which it is a share")
+        for name in ("alert_at", "ladder"):
+            if getattr(self, name) and self.month_usd is None:
+                raise ValueError(f"{name} needs month_usd, of which it is a share")
         return self
 
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The ladder with `alert_at` in it, each level once, rising; of one share mildest first."""
+        told = [Level(at=share, do="notify") for share in self.alert_at]
+        found: list[Level] = []
+        for level in (*told, *self.ladder):
+            if level not in found:
+                found.append(level)
+        return tuple(sorted(found, key=lambda level: (level.at, ACTIONS.index(level.do))))
 
-class RequestCaps(_Model):
+
+class RequestCaps(FileModel):
     """Most tokens of one request."""
 
     max_input_tokens: Count | None = None
@@ -108,7 +153,7 @@ class RequestCaps(_Model):
 Outage = Literal["deny"] | Annotated[float, Field(gt=0, le=1)]
 
 
-class OutageRules(_Model):
+class OutageRules(FileModel):
     """What a shared ledger decides by while its store is away.
 
     "deny" refuses the calls that a cap of this scope concerns. A number is a slice: each process
@@ -127,7 +172,7 @@ class OutageRules(_Model):
         return {scope: 0.0 if value == "deny" else value for scope, value in self}
 
 
-class Policy(_Model):
+class Policy(FileModel):
     """Limits as a file says them; read by :func:`load_limits`.
 
     A budget cap that only alerts is left out of the caps: ``enforce_organisation = false``.
@@ -152,7 +197,9 @@ class Policy(_Model):
     feature: dict[str, FeatureCaps] = {}
     organisation: OrganisationCaps = OrganisationCaps()
     enforce_organisation: bool = True
-    """Whether the organisation's caps refuse calls, or only alert."""
+    """Whether the organisation's caps refuse calls, or only alert; its ladder acts either way."""
+    burst: BurstGuard | None = None
+    """How fast one user may call."""
     outage: OutageRules = OutageRules()
     """By scope, what holds while the store of a shared ledger is away."""
 
@@ -168,6 +215,7 @@ class Policy(_Model):
     def _one_way(self) -> Self:
         if self.accounting == "reserve" and self.recording_delay_seconds:
             raise ValueError("recording_delay_seconds needs accounting = 'check'")
+        check_ladder(self)
         return self
 
     @property
@@ -182,8 +230,10 @@ class Policy(_Model):
         SettingError
             With the key's path.
         """
+        named: Mapping[str, object]
         for where, named, known in (
             ("user.by_tier", self.user.by_tier, tiers),
+            ("burst.by_tier", self.burst.by_tier if self.burst else {}, tiers),
             ("tier", self.tier, tiers),
             ("feature", self.feature, features),
         ):
@@ -192,6 +242,7 @@ class Policy(_Model):
                     raise SettingError(
                         f"limits {self.name}: {where}.{name} must name one of {sorted(known)}"
                     )
+        check_features(self, features)
 
     def to_toml(self, comments: Sequence[str] = ()) -> str:
         """The file that :func:`load_limits` reads as the same limits, under some lines of comment.

@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from costsim.errors import LedgerError, StoreError
-from costsim.limits.accounts import Alert, Scopes, concerned
+from costsim.limits import burst
+from costsim.limits.accounts import Alert, Scopes
 from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Observed
 from costsim.limits.core import NO_LIMIT
 from costsim.limits.ledger import MemoryLedger, system_clock
@@ -149,6 +150,7 @@ class Core:
         return self.ask(
             "reserve", name, name, digest(request), *self._fixed,
             str(request.tokens).encode(), b"1" if self._observes else b"0", attempt,
+            self.plans.ladder(request), self.plans.of(request.scopes).burst,
             str(len(bounds)).encode(), *bounds,
             tail=(self.plans.windows(at), self.plans.of(request.scopes).words),
         )  # fmt: skip
@@ -176,21 +178,23 @@ class Core:
         return known
 
     def _denied(self, request: Request, words: list[bytes], now: int) -> Denied:
-        position, by_holds, moment = (int(word) for word in words)
-        scope, cap, _ = self.plans.of(request.scopes).rules[position]
+        position, by_holds, moment, level = (int(word) for word in words)
         at = None if moment < 0 else moment
         after = None if at is None else (at - now) / 1e6
-        return Denied(scope, cap.split("_")[0], at, after, by_holds == 1, cap)
+        if position < 0:
+            return Denied("user", burst.WINDOW, at, after, cap=burst.CAP)
+        scope, cap, _ = self.plans.of(request.scopes).rules[position]
+        name = self.plans.watches[level - 1].name if level else ""
+        return Denied(scope, cap.split("_")[0], at, after, by_holds == 1, cap, name)
 
     def _alone(self, request: Request, why: str) -> Granted | Denied:
         """The answer of this process alone, by the policy for outages."""
         if not self._observes:
-            for index, _, limit in concerned(self.plans.rules, request.scopes):
-                rule = self.plans.rules[index]
-                if limit != NO_LIMIT and not self._shares[rule.scope]:
+            for scope, cap, limit in self.plans.of(request.scopes).rules:
+                if limit != NO_LIMIT and not self._shares[scope]:
                     wait = None if why == "lost" else self.breaker.cooldown_seconds
                     at = None if wait is None else self.now() + round(wait * 1e6)
-                    return Denied(rule.scope, why, at, wait, cap=rule.cap)
+                    return Denied(scope, why, at, wait, cap=cap)
         answer = self._local.reserve(
             request.call_id, request.scopes, request.candidates,
             input_tokens=request.input_tokens, max_output_tokens=request.max_output_tokens,
@@ -330,7 +334,9 @@ class Core:
         if reply[2] != b"-":
             for number in reply[2].split(b","):
                 watch = self.plans.watches[int(number) - 1]
-                self.alerts.append(Alert(watch.share, watch.level_nano, int(reply[1])))
+                self.alerts.append(
+                    Alert(watch.share, watch.level_nano, int(reply[1]), watch.action)
+                )
         return reply
 
     def _away(self) -> None:
