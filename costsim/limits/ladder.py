@@ -118,7 +118,8 @@ def gate_of(watches: Sequence[Watch], feature: str | None, cap: int) -> Gate | N
 
     Examples
     --------
-    >>> watches = [Watch(0, 900, 0.9, "downgrade", ("chat",)), Watch(0, 950, 0.95, "shut", ("chat",))]
+    >>> watches = [Watch(0, 900, 0.9, "downgrade", ("chat",)),
+    ...            Watch(0, 950, 0.95, "shut", ("chat",))]
     >>> gate_of(watches, "chat", 1000)
     Gate(asked_limit=900, asked_level=0, limit=950, level=1)
     >>> gate_of(watches, "search", 1000) is None

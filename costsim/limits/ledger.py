@@ -218,7 +218,7 @@ class MemoryLedger(InBlocks):
             ask = (1, 1) if self._checks else (bound, tokens)
             asked = False
             if gate is not None:  # the ladder: what was asked for is stopped before cheaper routes
-                asked = gate.downgrades and model not in self._routed[scopes.feature]
+                asked = gate.downgrades and model not in self._routed[scopes.feature or ""]
                 limits = account.asked_limits if asked else account.limits
                 number = gate.asked_level if asked else gate.level
                 closed = account.gated if 0 <= number < reached else -1
@@ -226,8 +226,8 @@ class MemoryLedger(InBlocks):
             if refused < 0:
                 if paced <= now:
                     return self._grant(index, request)
-                after = (paced - now) / 1e6
-                return Denied("user", burst.WINDOW, paced, after, cap=burst.CAP)
+                wait = (paced - now) / 1e6
+                return Denied("user", burst.WINDOW, paced, wait, cap=burst.CAP)
             if first < 0 or soft:  # a route behind what was downgraded has the last word
                 first, soft = refused, asked and refused == account.gated
                 level = number if gate is not None and refused == account.gated else -1

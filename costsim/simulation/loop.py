@@ -111,8 +111,9 @@ class Loop:
         yield self._env.timeout(crossing.at_us - self._env.now)
         policy = self.admission.policies[-1]
         assert policy is not None
-        share = sorted(policy.organisation.alert_at)[crossing.level]
-        self.events.append(Event(crossing.at_us, f"budget alert {share:.0%}", "all"))
+        level = policy.organisation.levels[crossing.level]
+        words = f"alert {level.at:.0%}" if level.do == "notify" else level.words
+        self.events.append(Event(crossing.at_us, f"budget {words}", "all"))
         operations = self.tables.scenario.operations
         if operations is None or BUDGET_ALERT not in operations.detectors:
             return

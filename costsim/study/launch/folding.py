@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from costsim.limits.core import CALLS, NANO, OPEN
+from costsim.limits.ladder import ACTING
 from costsim.limits.rules import rules_of
 from costsim.limits.windows import window_edges
 from costsim.simulation.compiled_rules import compile_rules
@@ -53,12 +54,14 @@ class _Calls(NamedTuple):
 def can_fold(rehearsal: Rehearsal, policy: Policy | None) -> bool:
     """Whether users have nothing to do with each other under these limits.
 
-    Limits that several users share, a provider's limits, errors that are tried again, and limits
-    that look first and record later are simulated in full.
+    Limits that several users share, a ladder that acts, a burst guard, a provider's limits, errors
+    that are tried again, and limits that look first and record later are simulated in full.
     """
     if policy is None or not rehearsal.open or policy.accounting != "reserve":
         return False
     if any(caps.stated for caps in (*policy.tier.values(), *policy.feature.values())):
+        return False
+    if policy.burst is not None or any(watch.do in ACTING for watch in policy.organisation.ladder):
         return False
     return not (policy.enforce_organisation and policy.organisation.stated)
 

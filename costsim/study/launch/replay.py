@@ -124,6 +124,7 @@ def _played(
     features = (
         calls["feature_name"].astype(object).where(calls["feature_name"].notna(), "").tolist()
     )
+    models = calls["model"].astype(object).where(calls["model"].notna(), "as recorded").tolist()
     waiting: list[tuple[int, int, int, int]] = []
     rows: list[tuple[bool, int, bool, str | None, str | None, bool]] = []
 
@@ -140,7 +141,10 @@ def _played(
         said = ledger.reserve(
             str(row),
             scope,
-            [(choice.model, choice.bound[row]) for choice in known],
+            [
+                (models[row] if choice is known[0] else choice.model, choice.bound[row])
+                for choice in known
+            ],
             input_tokens=asked,
             max_output_tokens=most[row] if most[row] > 0 else None,
         )
@@ -151,7 +155,8 @@ def _played(
             )
             rows.append((True, nano, said.candidate > 0, None, None, False))
         else:
-            rows.append((False, 0, False, said.scope, said.window, said.by_holds))
+            window = f"{said.window}, {said.level}" if said.level else said.window
+            rows.append((False, 0, False, said.scope, window, said.by_holds))
         if progress and row % TOLD == TOLD - 1:
             progress(TOLD)
     names = ("admitted", "admitted_nano", "downgraded", "scope", "window", "by_holds")

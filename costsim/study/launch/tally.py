@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from costsim.limits.rules import Rule, rules_of
+from costsim.limits.rules import Refuser, refusers_of
 from costsim.simulation.kernel_layout import (
     ADMITTED,
     DENIED,
@@ -119,8 +119,8 @@ def tally(attempts: Attempts, rehearsal: Rehearsal, rules: int) -> LimitTally:
 
 
 def rule_count(policy: Policy | None) -> int:
-    """Rules of some limits."""
-    return len(rules_of(policy)) if policy else 0
+    """What of some limits may refuse: rules, levels of the ladder, the burst guard."""
+    return len(refusers_of(policy))
 
 
 def reason_names(policy: Policy | None) -> list[tuple[str, str]]:
@@ -132,14 +132,15 @@ def reason_names(policy: Policy | None) -> list[tuple[str, str]]:
     >>> reason_names(load_limits("flat-caps"))[2:4]
     [('request', 'input_tokens'), ('user', 'hour')]
     """
-    rules: tuple[Rule, ...] = rules_of(policy) if policy else ()
     codes = [_CODES[code] for code in sorted(_CODES)]
-    return [*codes, *((rule.scope, _of(rule)) for rule in rules)]
+    return [*codes, *((each.scope, _of(each)) for each in refusers_of(policy))]
 
 
-def _of(rule: Rule) -> str:
-    """A window; where it is not of dollars, with its unit."""
-    window, unit = rule.cap.split("_")
+def _of(refuser: Refuser) -> str:
+    """A window; where it is not of dollars, with its unit; with the level of the ladder."""
+    window, unit = refuser.cap.split("_")
+    if refuser.level:
+        return f"{window}, {refuser.level}"
     return window if unit == "usd" or window == "open" else f"{window} {unit}"
 
 

@@ -131,7 +131,7 @@ class LimitsValidation(Judged):
         import pandas as pd
 
         names = [str(c) for c in self.runs.columns if str(c).startswith("refused_by.")]
-        rows = [(*name.split(".")[1:], self.mean_of(name)) for name in names]
+        rows = [(*name.split(".", 2)[1:], self.mean_of(name)) for name in names]
         frame = pd.DataFrame(rows, columns=["scope", "window", "attempts"])
         frame = frame[frame["attempts"] > 0].sort_values(
             "attempts", ascending=False, kind="stable", ignore_index=True
