@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
+from costsim.errors import SettingError
 from costsim.limits.accounts import Scopes
+
+if TYPE_CHECKING:
+    from costsim.limits.policy import Policy
 
 
 class Granted(NamedTuple):
@@ -51,3 +56,32 @@ class Observed(NamedTuple):
 
 MOST_OBSERVED = 10_000
 """A ledger remembers so many would-be denials, the newest."""
+
+
+class Month(NamedTuple):
+    """The organisation's month as a ledger has it: when, nano-dollars, and levels reached.
+
+    `reached` counts the levels of the policy's ladder, `alert_at` among them, from the lowest; it
+    never falls before the month's end.
+    """
+
+    at_us: int
+    settled_nano: int
+    held_nano: int
+    reached: int
+
+
+def watched_month(rules: Sequence[tuple[str, str, int]], policy: Policy) -> int:
+    """Position of the organisation's month among rules of (scope, cap, limit).
+
+    Raises
+    ------
+    SettingError
+        The policy has none.
+    """
+    names = [rule[:2] for rule in rules]
+    if ("organisation", "month_usd") not in names:
+        raise SettingError(
+            f"limits {policy.name}: organisation.month_usd is required: there is no budget to watch"
+        )
+    return names.index(("organisation", "month_usd"))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from costsim.errors import LedgerError
 from costsim.limits import burst, core
 from costsim.limits.accounts import ANONYMOUS, Account, Accounts, Alert, Scopes
-from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Observed
+from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Month, Observed, watched_month
 from costsim.limits.call import InBlocks
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
 from costsim.limits.journal import Journal
@@ -333,6 +333,22 @@ class MemoryLedger(InBlocks):
                     account.rules, account.slots, account.limits, strict=True
                 )
             }  # fmt: skip
+
+    def month(self) -> Month:
+        """The organisation's month now, and how many levels of its ladder were reached.
+
+        Raises
+        ------
+        SettingError
+            The policy has no ``organisation.month_usd``.
+        """
+        with self._lock:
+            now, accounts = self._advance(), self._accounts
+            account = accounts.of(Scopes(None), now)
+            rules = [accounts.rules[r] for r in account.rules]
+            at = watched_month([(r.scope, r.cap, 0) for r in rules], self.policy)
+            slot = account.slots[at]
+            return Month(now, accounts.settled[slot], accounts.held[slot], accounts.watched)
 
     def close(self) -> None:
         """Close the journal, if there is one."""

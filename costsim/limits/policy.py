@@ -244,6 +244,79 @@ class Policy(FileModel):
                     )
         check_features(self, features)
 
+    @property
+    def unevaluated(self) -> tuple[tuple[str, str], ...]:
+        """Feature and model of each downgrade route that is neither evaluated nor waived."""
+        return tuple((n, model) for n, caps in self.feature.items() for model in caps.unevaluated)
+
+    @classmethod
+    def from_unit_economics(
+        cls,
+        price_usd_per_month: float | Mapping[str, float] = 20.0,
+        target_margin: float = 0.7,
+        *,
+        users: int | Mapping[str, int] | None = None,
+        free_usd_per_month: float | None = None,
+        cap_over_mean: float = 5.0,
+        name: str = "unit-economics",
+        time_zone: str = "UTC",
+    ) -> Self:
+        """Limits that follow from what users pay and what is to be left of it.
+
+        Parameters
+        ----------
+        price_usd_per_month : float, or mapping of tier to float
+            What a user pays; 0 for a tier that pays nothing.
+        target_margin : float
+            Part of the price that calls must not take, at least 0, below 1.
+        users : int, or mapping of tier to int, optional
+            How many there are; with them the organisation's month is limited, too.
+        free_usd_per_month : float, optional
+            What a user of a tier that pays nothing may cost on average; required where there is
+            one.
+        cap_over_mean : float
+            How many times the average one user may take in a month, at least 1.
+        name, time_zone : str
+            Of the policy.
+
+        Raises
+        ------
+        SettingError
+            A number that is not allowed, or free users who would take more than there is.
+
+        Notes
+        -----
+        A price leaves ``price x (1 - margin)`` a month for calls: $20 at 70% leaves $6 for the
+        *average* user. A cap is not an average. Use is uneven, so that a cap of $6 would block
+        whoever is above the mean while the month costs far less; the cap is `cap_over_mean` times
+        that, $30, and rests on the assumption that the mean of what users take under it stays at
+        $6: true if at most one user in five is at the cap and the others take nothing, or fewer and
+        they take some. Only the organisation's month, ``users x $6``, holds it whatever users do;
+        give `users` to have it, and rehearse both by ``costsim limits check``.
+
+        What free users cost on average is taken from what the others leave, where `users` says how
+        many of each there are; else it comes on top. A day has a fifth of a month's cap, an hour
+        a fourth of a day's.
+
+        Examples
+        --------
+        >>> policy = Policy.from_unit_economics(20, 0.7, users=5_000)
+        >>> policy.user.month_usd, policy.user.day_usd, policy.organisation.month_usd
+        (30.0, 6.0, 30000.0)
+        >>> policy = Policy.from_unit_economics({"free": 0, "pro": 20}, free_usd_per_month=0.5,
+        ...                                     users={"free": 4_000, "pro": 1_000})
+        >>> {tier: caps.month_usd for tier, caps in policy.user.by_tier.items()}
+        {'free': 2.5, 'pro': 20.0}
+        >>> policy.organisation.month_usd
+        6000.0
+        """
+        from costsim.limits.unit_economics import limits_of_price
+
+        made = limits_of_price(
+            price_usd_per_month, target_margin, users, free_usd_per_month, cap_over_mean
+        )
+        return cls.model_validate({"name": name, "time_zone": time_zone, **made})
+
     def to_toml(self, comments: Sequence[str] = ()) -> str:
         """The file that :func:`load_limits` reads as the same limits, under some lines of comment.
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from costsim.errors import LedgerError, StoreError
 from costsim.limits import burst
 from costsim.limits.accounts import Alert, Scopes
-from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Observed
+from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Month, Observed, watched_month
 from costsim.limits.core import NO_LIMIT
 from costsim.limits.ledger import MemoryLedger, system_clock
 from costsim.limits.policy import Policy
@@ -300,18 +300,29 @@ class Core:
         return len(self.outbox)
 
     def usage(self, scopes: Scopes) -> Steps[Usage]:
+        _, numbers = yield from self._held(scopes)
+        return {
+            (scope, cap): (*numbers[i][:2], limit)
+            for i, (scope, cap, limit) in enumerate(self.plans.of(scopes).rules)
+        }
+
+    def month(self) -> Steps[Month]:
+        scopes = Scopes(None)
+        at = watched_month(self.plans.of(scopes).rules, self.policy)
+        now, numbers = yield from self._held(scopes)
+        return Month(now, *numbers[at])
+
+    def _held(self, scopes: Scopes) -> Steps[tuple[int, list[tuple[int, int, int]]]]:
+        """The store's time, and of each rule settled, held, and levels reached."""
         yield from self.ready()
-        plan = self.plans.of(scopes)
+        words = self.plans.of(scopes).words
         reply = yield from self._windowed(
-            lambda at: self.ask("usage", None, tail=(self.plans.windows(at), plan.words))
+            lambda at: self.ask("usage", None, tail=(self.plans.windows(at), words))
         )
         if reply is None:
             raise StoreError(self.empty)
-        numbers = [int(word) for word in reply[3:]]
-        return {
-            (scope, cap): (numbers[2 * i], numbers[2 * i + 1], limit)
-            for i, (scope, cap, limit) in enumerate(plan.rules)
-        }
+        numbers = map(int, reply[3:])
+        return int(reply[1]), list(zip(numbers, numbers, numbers, strict=True))
 
     def _windowed(self, make: Callable[[int], Ask]) -> Steps[list[bytes] | None]:
         """Ask with this moment's windows; again when the store's time is in others."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from costsim.limits import Policy
     from costsim.limits.rules import Rule
+    from costsim.study.launch.level_hours import SpendByMinute
     from costsim.study.launch.rehearsal import Rehearsal
 
     Ints = NDArray[np.int64]
@@ -83,15 +84,23 @@ class FoldedMonth:
         self._plain: dict[tuple[int | None, int], _Calls] = {}
         self._peaks: dict[tuple[object, ...], Ints] = {}
 
-    def run(self, policy: Policy) -> LimitTally:
-        """The month under limits, in full where they must be."""
+    def run(self, policy: Policy, spent: SpendByMinute | None = None) -> LimitTally:
+        """The month under limits, in full where they must be; its dollars into `spent`, too."""
         if not can_fold(self.rehearsal, policy):
-            return self.simulate(policy, None)
+            return self.simulate(policy, None, spent)
         free = self.untouched(policy)
+        if spent is not None and spent.needed:
+            calls, theirs = self._calls(policy), free[self._user]
+            spent.add(calls.end_us[theirs], calls.total_nano[theirs])
         there = _sized(self._calls(policy).tally.of_users(free), rule_count(policy))
-        return there.plus(self.simulate(policy, ~free))
+        return there.plus(self.simulate(policy, ~free, spent))
 
-    def simulate(self, policy: Policy | None, users: NDArray[np.bool_] | None) -> LimitTally:
+    def simulate(
+        self,
+        policy: Policy | None,
+        users: NDArray[np.bool_] | None,
+        spent: SpendByMinute | None = None,
+    ) -> LimitTally:
         """The month of some users, or of all, by the admission kernel."""
         loop, rules = self.rehearsal.loop(policy), rule_count(policy)
         found = nothing_tallied(self.rehearsal, rules)
@@ -99,7 +108,10 @@ class FoldedMonth:
             intents = part.intents
             if users is not None:
                 intents = intents.take(np.flatnonzero(users[intents.user]))
-            found = found.plus(tally(loop.day(intents, part.end_us), self.rehearsal, rules))
+            attempts = loop.day(intents, part.end_us)
+            if spent is not None:
+                spent.add_attempts(attempts)
+            found = found.plus(tally(attempts, self.rehearsal, rules))
         return found
 
     def untouched(self, policy: Policy) -> NDArray[np.bool_]:

@@ -45,6 +45,7 @@ def replay_limits(
     limits: Policy | str | Path,
     gate: Gate | str | Path | None = None,
     *,
+    waive_evaluation: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> LimitsReplay:
     """What limits would have refused of recorded calls, if nobody had reacted.
@@ -57,6 +58,8 @@ def replay_limits(
     limits : Policy, str or path
     gate : Gate, str or path, optional
         Requirements; judged by the one history there is, without an interval.
+    waive_evaluation : bool
+        Let downgrade routes pass that nobody has evaluated.
     progress : callable, optional
         Called with numbers of calls as they are done.
 
@@ -99,7 +102,7 @@ def replay_limits(
         raise DataError(f"{unknown:,} of {len(calls):,} calls have no dollars; price them first")
     choices, unpriced = _choices(calls, policy, records.manifest.price_book)
     decided = calls.assign(**_played(calls, policy, choices, progress))
-    found = LimitsReplay(records, policy, decided, unpriced, wanted)
+    found = LimitsReplay(records, policy, decided, unpriced, wanted, waive_evaluation)
     if wanted is not None:
         found.check(wanted)
     return found

@@ -11,6 +11,7 @@ from costsim.errors import SettingError, UnknownNameError
 from costsim.show.formats import count, share, usd
 from costsim.study.launch.gate import Gate, GateLine, Verdict
 from costsim.study.launch.judged import Judged
+from costsim.study.launch.routes_judged import route_lines
 from costsim.study.launch.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -37,22 +38,22 @@ class LimitsReplay(Judged):
     calls: pd.DataFrame
     unpriced: int
     gate: Gate | None = None
+    waive_evaluation: bool = False
 
     NEXT = "replay.to_frame(), .blocked(), .refusals()"
 
     @cached_property
     def lines(self) -> tuple[GateLine, ...]:
-        """Each requirement against the one history there is."""
-        if self.gate is None:
-            return ()
-        found = []
-        for wanted in self.gate.requirements:
+        """Each requirement against the one history there is, and the downgrade routes."""
+        found: list[GateLine] = []
+        for wanted in self.gate.requirements if self.gate else ():
             value = self.measures[wanted.column]
             verdict: Verdict = "PASS" if wanted.holds(value) else "FAIL"
             if math.isnan(value):
                 verdict = "UNDECIDED"
             found.append(GateLine(wanted, Estimate(value, value, value), verdict, None))
-        return tuple(found)
+        gated = self.gate is not None
+        return (*found, *route_lines(self.policy, waived=self.waive_evaluation, gated=gated))
 
     def check(self, gate: Gate) -> None:
         """Refuse requirements that a history cannot tell.

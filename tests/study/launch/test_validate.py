@@ -216,7 +216,10 @@ def test_a_gate_is_judged_line_by_line(product):
     assert judged.verdict == "FAIL"
     assert judged.exit_code == 1
     suite = ElementTree.fromstring(judged.junit())
-    assert [case.get("name") for case in suite] == [wanted.key for wanted in gate.requirements]
+    route = "feature.batch.route.gpt-4o-mini.evaluated"
+    wanted = [wanted.key for wanted in gate.requirements]
+    assert [case.get("name") for case in suite] == [*wanted, route]
+    assert verdicts[route] == "FAIL"
     assert int(suite.get("failures")) == sum(v == "FAIL" for v in verdicts.values())
     assert len(suite.findall(".//error")) == sum(v == "UNDECIDED" for v in verdicts.values())
     table = judged.markdown().splitlines()
