@@ -130,9 +130,9 @@ def gate_of(watches: Sequence[Watch], feature: str | None, cap: int) -> Gate | N
         if watch.action not in ACTING or not watch.concerns(feature):
             continue
         here = (watch.level_nano, number)
-        if here[0] < asked[0]:
+        if here[0] <= asked[0]:  # of equal ones the severest, which comes last
             asked = here
-        if watch.action != "downgrade" and here[0] < rest[0]:
+        if watch.action != "downgrade" and here[0] <= rest[0]:
             rest = here
     return None if asked[1] < 0 else Gate(*asked, *rest)
 

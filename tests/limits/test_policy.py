@@ -12,7 +12,7 @@ from costsim.limits.rules import rules_of, watches_of
 
 
 def test_the_bundled_files_are_whole():
-    assert limit_names() == ["flat-caps", "per-tier", "strict"]
+    assert limit_names() == ["flat-caps", "ladder", "per-tier", "strict"]
     for name in limit_names():
         policy = load_limits(name)
         assert policy.name == name

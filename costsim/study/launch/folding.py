@@ -91,7 +91,7 @@ class FoldedMonth:
         free = self.untouched(policy)
         if spent is not None and spent.needed:
             calls, theirs = self._calls(policy), free[self._user]
-            spent.add(calls.end_us[theirs], calls.total_nano[theirs])
+            spent.add(self._time[theirs], calls.end_us[theirs], calls.total_nano[theirs])
         there = _sized(self._calls(policy).tally.of_users(free), rule_count(policy))
         return there.plus(self.simulate(policy, ~free, spent))
 

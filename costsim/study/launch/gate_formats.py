@@ -92,5 +92,5 @@ def _row(line: GateLine) -> str:
     needed = f" (about {line.runs:,} runs would decide)" if line.runs else ""
     key = f"{wanted.key} {wanted.relation} {wanted.told(wanted.bound)}"
     cells = [f"{_MARKS[line.verdict]}{needed}", key, wanted.told(value)]
-    cells.append(f"{wanted.told(low)} to {wanted.told(high)}")
+    cells.append(line.note or f"{wanted.told(low)} to {wanted.told(high)}")
     return "| " + " | ".join(markdown_text(cell) for cell in cells) + " |"

@@ -46,13 +46,21 @@ class SpendByMinute:
         self._policy = policy
         self._start, end = rehearsal.month.range_us(rehearsal.month.days)
         self._nano = np.zeros((end - self._start) // MINUTE_US + 1, np.int64)
-        checks = policy.accounting == "check"
-        self._delay = round(policy.recording_delay_seconds * 1e6) if checks else 0
+        origin = rehearsal.month.scenario.calendar.origin_us
+        last = self._start + len(self._nano) * MINUTE_US
+        edges = window_edges(MONTH, origin + self._start, origin + last, policy.zone)[:-1]
+        self._edges = [edge - origin for edge in edges]
+        self._checks = policy.accounting == "check"
+        self._delay = round(policy.recording_delay_seconds * 1e6)
         self.needed = bool(policy.organisation.levels)
 
-    def add(self, end_us: Ints, total_nano: Ints) -> None:
-        """Calls by when they end, in microseconds since the scenario's start."""
-        minute = (end_us + self._delay - self._start) // MINUTE_US
+    def add(self, time_us: Ints, end_us: Ints, total_nano: Ints) -> None:
+        """Calls by when they start and end, in microseconds since the scenario's start."""
+        known = end_us + self._delay
+        if not self._checks:  # a call counts in the month of its reservation
+            for edge in self._edges:
+                known[(time_us < edge) & (known >= edge)] = edge - 1
+        minute = (known - self._start) // MINUTE_US
         minute = np.clip(minute, 0, len(self._nano) - 1)
         sums = np.bincount(minute, total_nano, minlength=len(self._nano))  # exact to 2**53
         self._nano += sums.astype(np.int64)
@@ -60,25 +68,24 @@ class SpendByMinute:
     def add_attempts(self, attempts: Attempts) -> None:
         """What was admitted."""
         if self.needed and len(attempts):
-            self.add(attempts.time_us + attempts.latency_us, attempts.total_nano)
+            end = attempts.time_us + attempts.latency_us
+            self.add(attempts.time_us, end, attempts.total_nano)
 
     def add_intents(self, intents: Intents) -> None:
         """What is meant, where nothing stands in between."""
         if self.needed and len(intents):
             took = intents.first_us + intents.output_tokens * intents.pace_ns // 1000
-            self.add(intents.time_us + took, self._rehearsal.cost(intents))
+            self.add(intents.time_us, intents.time_us + took, self._rehearsal.cost(intents))
 
     def hours(self) -> dict[str, float]:
         """Hours of the told month at each stretch, the highest level that is on; to the minute."""
         if not self.needed:
             return {}
         policy, month = self._policy, self._rehearsal.month
-        origin = month.scenario.calendar.origin_us
         begin, end = month.range_us(month.month)
         spent = np.cumsum(self._nano)
-        last = self._start + len(self._nano) * MINUTE_US
-        for edge in window_edges(MONTH, origin + self._start, origin + last, policy.zone)[:-1]:
-            at = (edge - origin - self._start) // MINUTE_US
+        for edge in self._edges:
+            at = (edge - self._start) // MINUTE_US
             spent[at:] -= spent[at - 1] if at else 0
         budget = policy.organisation.month_usd or 0.0
         bounds = [nano(budget * level.at) for level in policy.organisation.levels]

@@ -75,11 +75,9 @@ def level_words(found: LimitsValidation) -> str:
     if not len(levels):
         return ""
     told = [
-        f"{count(round(row['with']))} at {row['level']}"
-        if at
-        else f"{count(round(row['with']))} {row['level']}"
+        f"{count(round(row['with']))} {'after ' if at else ''}{row['level']}"
         for at, (_, row) in enumerate(levels.iterrows())
-        if not at or row["reached"]
+        if not at or row["with"] > 0
     ]
     never = levels.loc[levels["reached"] == 0, "level"].tolist()
     text = f"Of the month's {count(round(levels['with'].sum()))} hours, on average "
