@@ -121,7 +121,9 @@ class Accounts:
         if 0 < part < 1:
             self.watches = tuple(watch.part(part) for watch in self.watches)
         self.watched = 0
-        self.bursts = Bursts(policy.burst, (shares or {}).get("user", 1.0) or 1.0)
+        self.bursts: Bursts | None = None
+        if policy.burst is not None:
+            self.bursts = Bursts(policy.burst, (shares or {}).get("user", 1.0) or 1.0)
         self._zone = policy.zone
         self._keep_us = keep_us
         self._windows = [(0, 0)] * OPEN  # start and end, by period

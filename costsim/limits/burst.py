@@ -85,28 +85,25 @@ class Bursts:
 
     Parameters
     ----------
-    guard : BurstGuard, optional
-        Nobody is held back without one.
+    guard : BurstGuard
     share : float
         The part of the rates that counts here.
     """
 
-    def __init__(self, guard: BurstGuard | None, share: float = 1.0) -> None:
+    def __init__(self, guard: BurstGuard, share: float = 1.0) -> None:
         self._guard = guard
         self._share = share
         self._ahead: dict[str, int] = {}
         self._known: dict[tuple[str, str | None], Rate] = {}
         self._most = 1024
 
-    def admits_at(self, user: str, tier: str | None, now: int) -> int:
+    def admits_at(self, user: str, tier: str | None) -> int:
         """First moment at which the user may call; not later than now where there is room."""
-        if self._guard is None:
-            return now
         return self._ahead.get(user, 0) - self._rate(user, tier).tolerance_us
 
     def take(self, user: str, tier: str | None, now: int) -> None:
         """Count a call of a user who has room; one without room is not counted."""
-        if self._guard is None or self.admits_at(user, tier, now) > now:
+        if self.admits_at(user, tier) > now:
             return
         if len(self._ahead) >= self._most:
             self._ahead = {name: at for name, at in self._ahead.items() if at > now}
@@ -117,7 +114,6 @@ class Bursts:
     def _rate(self, user: str, tier: str | None) -> Rate:
         rate = self._known.get((user, tier))
         if rate is None:
-            assert self._guard is not None
             if len(self._known) >= 65_536:
                 self._known.clear()
             rate = self._known[user, tier] = rate_of(rate_for(self._guard, user, tier), self._share)

@@ -204,9 +204,10 @@ class MemoryLedger(InBlocks):
         return Granted(candidate, model, 0 if self._checks else bound)
 
     def _decide(self, request: Request, account: Account, now: int) -> Granted | Denied:
-        scopes, gate = request.scopes, account.gate
-        user = ANONYMOUS if scopes.user is None else scopes.user
-        paced = self._accounts.bursts.admits_at(user, scopes.tier, now)
+        scopes, gate, paced = request.scopes, account.gate, now
+        if self._accounts.bursts is not None:
+            user = ANONYMOUS if scopes.user is None else scopes.user
+            paced = self._accounts.bursts.admits_at(user, scopes.tier)
         settled, held = self._accounts.settled, self._accounts.held
         slots, units, limits = account.slots, account.units, account.limits
         count, tokens, closed = len(slots), request.tokens, -1
@@ -246,8 +247,9 @@ class MemoryLedger(InBlocks):
 
     def _hold(self, call_id: str, hold: _Hold, now: int) -> None:
         account, held = hold.account, self._accounts.held
-        user = ANONYMOUS if account.scopes.user is None else account.scopes.user
-        self._accounts.bursts.take(user, account.scopes.tier, now)
+        if self._accounts.bursts is not None:
+            user = ANONYMOUS if account.scopes.user is None else account.scopes.user
+            self._accounts.bursts.take(user, account.scopes.tier, now)
         if self._checks:  # only calls in flight are known before a call ends
             core.hold(account.open_slots, account.open_units, len(account.open_slots), 0, 0, held)
         else:
