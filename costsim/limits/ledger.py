@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from costsim.errors import LedgerError
-from costsim.limits import burst, core
+from costsim.limits import core
 from costsim.limits.accounts import ANONYMOUS, Account, Accounts, Alert, Scopes
 from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Month, Observed, watched_month
 from costsim.limits.call import InBlocks
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
+from costsim.limits.deciding import Decider
 from costsim.limits.journal import Journal
 from costsim.limits.policy import Policy
 from costsim.limits.request import (
@@ -135,7 +136,7 @@ class MemoryLedger(InBlocks):
         self._leases: list[tuple[int, str]] = []
         self._resolved: list[tuple[int, str]] = []
         self._checks = policy.accounting == "check"
-        self._routed = {name: frozenset(caps.downgrade_to) for name, caps in policy.feature.items()}
+        self._decide = Decider(policy, self._accounts)
         self._now = 0
         self._lock = threading.RLock()
         self._journal = None if journal is None else Journal(journal, fsync)
@@ -192,58 +193,12 @@ class MemoryLedger(InBlocks):
                 if not self._observes:
                     return answer
                 self.observed.append(Observed(request.call_id, request.scopes, answer))
-                answer = self._grant(0, request)
+                answer = self._decide.grant(0, request)
             if self._journal is not None:
                 self._write("r", now, request.call_id, answer.candidate, *request[1:])
             hold = _Hold(request, answer, account, answer.held_nano, request.tokens)
             self._hold(request.call_id, hold, now)
             return answer
-
-    def _grant(self, candidate: int, request: Request) -> Granted:
-        model, bound = request.candidates[candidate]
-        return Granted(candidate, model, 0 if self._checks else bound)
-
-    def _decide(self, request: Request, account: Account, now: int) -> Granted | Denied:
-        scopes, gate, paced = request.scopes, account.gate, now
-        if self._accounts.bursts is not None:
-            user = ANONYMOUS if scopes.user is None else scopes.user
-            paced = self._accounts.bursts.admits_at(user, scopes.tier)
-        settled, held = self._accounts.settled, self._accounts.held
-        slots, units, limits = account.slots, account.units, account.limits
-        count, tokens, closed = len(slots), request.tokens, -1
-        reached = self._accounts.watched
-        first, level, soft, by_holds = -1, -1, False, False
-        moment: int | None = None
-        ends: list[int] = []
-        for index, (model, bound) in enumerate(request.candidates):
-            ask = (1, 1) if self._checks else (bound, tokens)
-            asked = False
-            if gate is not None:  # the ladder: what was asked for is stopped before cheaper routes
-                asked = gate.downgrades and model not in self._routed[scopes.feature or ""]
-                limits = account.asked_limits if asked else account.limits
-                number = gate.asked_level if asked else gate.level
-                closed = account.gated if 0 <= number < reached else -1
-            refused = core.refusal(slots, units, limits, count, *ask, settled, held, closed)
-            if refused < 0:
-                if paced <= now:
-                    return self._grant(index, request)
-                wait = (paced - now) / 1e6
-                return Denied("user", burst.WINDOW, paced, wait, cap=burst.CAP)
-            if first < 0 or soft:  # a route behind what was downgraded has the last word
-                first, soft = refused, asked and refused == account.gated
-                level = number if gate is not None and refused == account.gated else -1
-                by_holds = account.periods[refused] != core.OPEN and core.refused_by_holds(
-                    slots, units, limits, count, *ask, settled, closed
-                )
-            ends = ends or self._accounts.ends(account, now)
-            at = core.admits_at(slots, units, limits, ends, count, *ask, settled, held, closed)
-            if at != core.NEVER:
-                moment = at if moment is None else min(moment, at)
-        rule = self._accounts.rules[account.rules[first]]
-        moment = None if moment is None else max(moment, paced)
-        after = None if moment is None else (moment - now) / 1e6
-        name = self._accounts.watches[level].name if level >= 0 else ""
-        return Denied(rule.scope, rule.window, moment, after, by_holds, rule.cap, name)
 
     def _hold(self, call_id: str, hold: _Hold, now: int) -> None:
         account, held = hold.account, self._accounts.held
@@ -372,7 +327,7 @@ class MemoryLedger(InBlocks):
                 candidate, scopes, candidates, *tokens = rest
                 models = tuple((model, bound) for model, bound in candidates)
                 request = Request(call_id, Scopes(*scopes), models, *tokens)
-                granted = self._grant(candidate, request)
+                granted = self._decide.grant(candidate, request)
                 account = self._accounts.of(request.scopes, now)
                 hold = _Hold(request, granted, account, granted.held_nano, request.tokens)
                 self._hold(call_id, hold, now)
