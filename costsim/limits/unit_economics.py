@@ -89,10 +89,12 @@ def _account(
     prices: Mapping[str, float], margin: float, means: Mapping[str, float], over_mean: float
 ) -> str:
     told = [
-        f"{tier + ': ' if tier else ''}{usd(prices[tier])} a month leaves {usd(mean)} on average"
+        f"{tier + ': ' if tier else ''}"
+        + (f"{usd(prices[tier])} a month leaves" if prices[tier] else "nothing is paid for")
+        + f" {usd(mean)} a month on average"
         for tier, mean in means.items()
     ]
-    return f"At a margin of {margin:.0%}, {'; '.join(told)}; caps are {over_mean:g} times that."
+    return f"At a margin of {margin:.0%}, {', '.join(told)}; caps are {over_mean:g} times that."
 
 
 def _of(name: str, tier: str) -> str:
