@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from costsim.study.launch.gate import GateLine, Requirement
 from costsim.study.launch.statistics import Estimate
+from costsim.toml_writing import toml_key
 
 if TYPE_CHECKING:
     from costsim.limits import Policy
@@ -25,9 +26,10 @@ def route_lines(policy: Policy, *, waived: bool, gated: bool) -> tuple[GateLine,
     --------
     >>> from costsim.limits import parse_limits
     >>> policy = parse_limits({"name": "mine", "feature": {"chat": {"downgrade_to": ["mini"]}}})
-    >>> [line.words for line in route_lines(policy, waived=False, gated=False)]
-    ["FAIL feature.chat.route.mini.evaluated: nobody has tried whether mini does the work; write \
-    feature.chat.evaluated.'mini' with on and how, or waived with the reason"]
+    >>> [line] = route_lines(policy, waived=False, gated=False)
+    >>> print(line.words)
+    FAIL feature.chat.route.mini.evaluated: nobody has tried whether mini does the work; write a
+    table [feature.chat.evaluated.mini] with on and how, or waived with the reason
     """
     found = []
     for feature, caps in policy.feature.items():
@@ -41,10 +43,10 @@ def route_lines(policy: Policy, *, waived: bool, gated: bool) -> tuple[GateLine,
             elif waived:
                 note = "not evaluated, and waived for this check"
             else:
+                table = f"feature.{toml_key(feature)}.evaluated.{toml_key(model)}"
                 note = (
-                    f"nobody has tried whether {model} does the work; write "
-                    f"feature.{feature}.evaluated.{model!r} with on and how, or waived with the "
-                    "reason"
+                    f"nobody has tried whether {model} does the work; write a table [{table}] with "
+                    "on and how, or waived with the reason"
                 )
             fails = tried is None and not waived
             if fails or gated:
