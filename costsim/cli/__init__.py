@@ -15,6 +15,7 @@ from costsim.cli.detect import detect
 from costsim.cli.estimate import estimate
 from costsim.cli.fit import fit
 from costsim.cli.importing import import_
+from costsim.cli.init import init
 from costsim.cli.limits import app as limits_app
 from costsim.cli.maintenance import doctor, lab, prices
 from costsim.cli.report import app as report_app
@@ -76,6 +77,7 @@ def root(
 
 
 app.command()(demo)
+app.command()(init)
 app.command()(estimate)
 app.add_typer(scenario_app, name="scenario")
 app.command()(simulate)

@@ -1,4 +1,4 @@
-"""costsim limits: what limits would do before they are in force."""
+"""costsim limits: what limits would do before they are in force, and the hand on live ones."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from costsim.cli.operating import grant, set_, start, stop
+from costsim.cli.operator_status import status
+
 if TYPE_CHECKING:
     from costsim.study import Gate, GateLine, LimitsValidation, Recommendation
     from costsim.study.launch.judged import Judged
 
-app = typer.Typer(no_args_is_help=True, help="Limits: try them before they are in force.")
+app = typer.Typer(no_args_is_help=True, help="Limits: try them first, then operate them live.")
 
 EPILOG = """In CI: costsim limits check SCENARIO --limits F --gate gate.toml --junit limits.xml
 --markdown limits.md; exit code 0 passes, 1 fails, 3 is undecided and says how many runs decide, 2
@@ -21,7 +24,7 @@ is bad input. docs/check-limits.md has a gate to begin with and a workflow."""
 
 @app.callback()
 def root() -> None:
-    """Limits: try them before they are in force."""
+    """Limits: try them before they are in force, and operate them while calls are running."""
 
 
 @app.command(epilog=EPILOG)
@@ -296,3 +299,11 @@ def _write(found: Judged, junit: Path | None, markdown: Path | None) -> None:
         write_whole(junit, found.junit())
     if markdown is not None:
         write_whole(markdown, found.markdown() + "\n")
+
+
+app.command()(status)
+negative = {"ignore_unknown_options": True}  # -3 is a wrong value, and is told so
+app.command("set", context_settings=negative)(set_)
+app.command()(stop)
+app.command()(start)
+app.command()(grant)

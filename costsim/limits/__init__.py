@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from costsim.limits.accounts import Alert, Scopes
 from costsim.limits.answers import Denied, Granted, Month, Observed
+from costsim.limits.controls import Control, Target
 from costsim.limits.ledger import MemoryLedger
 from costsim.limits.policy import Policy, limit_names, load_limits, parse_limits
 
@@ -33,6 +34,7 @@ __all__ = [
     "AsyncGlobalBudgetGuard",
     "AsyncRedisLedger",
     "BudgetState",
+    "Control",
     "Denied",
     "GlobalBudgetGuard",
     "Granted",
@@ -44,6 +46,7 @@ __all__ = [
     "RedisLedger",
     "Routed",
     "Scopes",
+    "Target",
     "limit_names",
     "load_limits",
     "parse_limits",

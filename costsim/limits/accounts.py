@@ -8,9 +8,16 @@ from typing import NamedTuple
 
 from costsim.limits.burst import Bursts
 from costsim.limits.core import MINUTE, NO_LIMIT, OPEN, OPEN_RETRY_US
-from costsim.limits.ladder import Gate, gate_of
+from costsim.limits.ladder import Gate, Watch, gate_of
 from costsim.limits.policy import Policy
-from costsim.limits.rules import EVERYTHING, Rule, part_of, rules_of, watches_of
+from costsim.limits.rules import (
+    EVERYTHING,
+    WATCHED,
+    Rule,
+    part_of,
+    rules_of,
+    watches_of,
+)
 from costsim.limits.windows import window_at
 
 ANONYMOUS = "\x00anonymous"
@@ -111,15 +118,9 @@ class Accounts:
     def __init__(
         self, policy: Policy, keep_us: int, shares: Mapping[str, float] | None = None
     ) -> None:
-        self.rules = rules_of(policy)
-        if shares:
-            self.rules = tuple(part_of(rule, shares.get(rule.scope, 1.0)) for rule in self.rules)
+        self._shares = shares
         self.settled: list[int] = []
         self.held: list[int] = []
-        self.watches = watches_of(policy, self.rules)
-        part = (shares or {}).get("organisation", 1.0)
-        if 0 < part < 1:
-            self.watches = tuple(watch.part(part) for watch in self.watches)
         self.watched = 0
         self.bursts: Bursts | None = None
         if policy.burst is not None:
@@ -129,10 +130,30 @@ class Accounts:
         self._windows = [(0, 0)] * OPEN  # start and end, by period
         self._next_end = 0
         self._edition = 0
-        self._slots: list[dict[str, int]] = [{} for _ in self.rules]
+        self._by_cap: dict[tuple[str, str, int], dict[str, int]] = {}
         self._ended: deque[tuple[int, list[int]]] = deque()
         self._free: list[int] = []
         self._known: dict[Scopes, Account] = {}
+        rules = rules_of(policy)
+        self.obey(rules, watches_of(policy, rules))
+
+    def obey(
+        self, rules: Sequence[Rule], watches: Sequence[Watch], *, latches: bool = True
+    ) -> None:
+        """Decide by these rules from now on; what was counted of a cap stays with it.
+
+        Levels of the ladder that were reached stay on where it `latches`.
+        """
+        if self._shares:
+            rules = [part_of(rule, self._shares.get(rule.scope, 1.0)) for rule in rules]
+        part = (self._shares or {}).get("organisation", 1.0)
+        if 0 < part < 1:
+            watches = [watch.part(part) for watch in watches]
+        self.rules, self.watches, self.latches = tuple(rules), tuple(watches), latches
+        keys = [(rule.scope, rule.cap, rule.period) for rule in rules]
+        self._slots = [self._by_cap.setdefault(key, {}) for key in keys]
+        self._next_end = 0  # a period that no rule had
+        self._edition += 1
 
     def of(self, scopes: Scopes, now: int) -> Account:
         """The account of some scopes, whose slots are those of the present windows."""
@@ -210,13 +231,12 @@ class Accounts:
             if now < self._windows[period][1] and self._windows[period] != (0, 0):
                 continue
             self._windows[period] = window_at(period, now, self._zone)
-            for index, rule in enumerate(self.rules):
-                if rule.period == period and self._slots[index]:
-                    slots = list(self._slots[index].values())
-                    self._ended.append((now + self._keep_us, slots))
-                    self._slots[index] = {}
-                    if any(watch.rule == index for watch in self.watches):
+            for (scope, cap, each), slots in self._by_cap.items():
+                if each == period and slots:
+                    self._ended.append((now + self._keep_us, list(slots.values())))
+                    slots.clear()
+                    if (scope, cap) == WATCHED:  # also while no level is watched
                         self.watched = 0
-        used = {rule.period for rule in self.rules} - {OPEN}
+        used = {period for _, _, period in self._by_cap} - {OPEN}
         self._next_end = min((self._windows[p][1] for p in used), default=2**62)
         self._edition += 1

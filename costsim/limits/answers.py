@@ -9,6 +9,7 @@ from costsim.errors import SettingError
 from costsim.limits.accounts import Scopes
 
 if TYPE_CHECKING:
+    from costsim.limits.ladder import Watch
     from costsim.limits.policy import Policy
 
 
@@ -61,27 +62,28 @@ MOST_OBSERVED = 10_000
 class Month(NamedTuple):
     """The organisation's month as a ledger has it: when, nano-dollars, and levels reached.
 
-    `reached` counts the levels of the policy's ladder, `alert_at` among them, from the lowest; it
-    never falls before the month's end.
+    `reached` counts those of `levels` that are on, from the lowest; it never falls before the
+    month's end, unless operators move the budget. `budget_nano` is None where they have lifted it.
     """
 
     at_us: int
     settled_nano: int
     held_nano: int
     reached: int
+    budget_nano: int | None
+    levels: tuple[Watch, ...]
 
 
-def watched_month(rules: Sequence[tuple[str, str, int]], policy: Policy) -> int:
-    """Position of the organisation's month among rules of (scope, cap, limit).
+def watched_month(rules: Sequence[tuple[str, str]], policy: Policy) -> int:
+    """Position of the organisation's month among rules of (scope, cap).
 
     Raises
     ------
     SettingError
         The policy has none.
     """
-    names = [rule[:2] for rule in rules]
-    if ("organisation", "month_usd") not in names:
+    if ("organisation", "month_usd") not in rules:
         raise SettingError(
             f"limits {policy.name}: organisation.month_usd is required: there is no budget to watch"
         )
-    return names.index(("organisation", "month_usd"))
+    return rules.index(("organisation", "month_usd"))

@@ -11,8 +11,6 @@ from costsim.errors import SettingError
 from costsim.limits.accounts import Alert
 from costsim.limits.core import MONTH
 from costsim.limits.ladder import ACTING, ACTIONS, Watch
-from costsim.limits.policy import nano
-from costsim.limits.rules import rules_of, watches_of
 from costsim.limits.windows import window_at
 from costsim.show.formats import share, usd
 
@@ -51,7 +49,7 @@ class BudgetState:
     at: datetime
     spent_nano: int
     held_nano: int
-    budget_nano: int
+    budget_nano: int | None
     on: tuple[Watch, ...]
     ahead: tuple[Watch, ...]
     released_at: datetime
@@ -64,8 +62,8 @@ class BudgetState:
 
     @property
     def share(self) -> float:
-        """Settled part of the budget."""
-        return self.spent_nano / self.budget_nano
+        """Settled part of the budget; 0 where operators have lifted it."""
+        return self.spent_nano / self.budget_nano if self.budget_nano else 0.0
 
     def action_for(self, feature: str | None) -> str:
         """What is done to a feature's calls: allow, downgrade, shut or deny.
@@ -79,10 +77,12 @@ class BudgetState:
     @property
     def words(self) -> str:
         """The state in a sentence or two."""
-        text = (
-            f"{usd(self.spent_nano / 1e9)} of {usd(self.budget_nano / 1e9)} spent "
-            f"({share(self.share)}), {usd(self.held_nano / 1e9)} held"
-        )
+        text = f"{usd(self.spent_nano / 1e9)}"
+        if self.budget_nano is None:
+            text += " spent, the budget is lifted"
+        else:
+            text += f" of {usd(self.budget_nano / 1e9)} spent ({share(self.share)})"
+        text += f", {usd(self.held_nano / 1e9)} held"
         if self.on:
             names = ", ".join(watch.name for watch in self.on)
             text += f"; on until {self.released_at:%Y-%m-%d %H:%M} UTC: {names}"
@@ -107,8 +107,6 @@ class _Guard:
                 "watch"
             )
         self._policy = policy
-        self._watches = watches_of(policy, rules_of(policy))
-        self._budget = nano(policy.organisation.month_usd)
         self._told = 0
 
     def _state(self, month: Month, alerts: Sequence[Alert]) -> BudgetState:
@@ -119,9 +117,9 @@ class _Guard:
             at=_moment(month.at_us),
             spent_nano=month.settled_nano,
             held_nano=month.held_nano,
-            budget_nano=self._budget,
-            on=self._watches[: month.reached],
-            ahead=self._watches[month.reached :],
+            budget_nano=month.budget_nano,
+            on=month.levels[: month.reached],
+            ahead=month.levels[month.reached :],
             released_at=_moment(end),
             fired=fired,
         )

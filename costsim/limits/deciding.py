@@ -38,7 +38,7 @@ class Decider:
         settled, held = self._accounts.settled, self._accounts.held
         slots, units, limits = account.slots, account.units, account.limits
         count, tokens, closed = len(slots), request.tokens, -1
-        reached = self._accounts.watched
+        reached = self._accounts.watched if self._accounts.latches else 0
         first, level, soft, by_holds = -1, -1, False, False
         moment: int | None = None
         ends: list[int] = []

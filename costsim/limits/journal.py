@@ -13,7 +13,7 @@ from costsim.errors import DataError, LedgerError, SettingError
 
 FSYNC = ("always", "second", "never")
 _HEADER = ["costsim ledger", 1]
-_LENGTHS = {"r": 8, "s": 5, "x": 3}  # reserved, settled, released
+_LENGTHS = {"r": 8, "s": 5, "x": 3, "c": 3}  # reserved, settled, released; a control
 _SMALLEST_TO_SHRINK = 100_000  # lines
 
 Entry = list[Any]

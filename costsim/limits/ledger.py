@@ -16,8 +16,11 @@ from costsim.limits.accounts import ANONYMOUS, Account, Accounts, Alert, Scopes
 from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Month, Observed, watched_month
 from costsim.limits.call import InBlocks
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
+from costsim.limits.control_file import ControlFile
+from costsim.limits.controls import Control, read_control
 from costsim.limits.deciding import Decider
 from costsim.limits.journal import Journal
+from costsim.limits.operated import Operated
 from costsim.limits.policy import Policy
 from costsim.limits.request import (
     Request,
@@ -26,6 +29,7 @@ from costsim.limits.request import (
     checked_retention,
     refused_alone,
 )
+from costsim.limits.standing import standing_at
 from costsim.limits.windows import window_at
 
 
@@ -55,7 +59,7 @@ class _Hold:
         self.state = "held"
 
 
-class MemoryLedger(InBlocks):
+class MemoryLedger(InBlocks, Operated):
     """Limits held in this process: exact under threads, gone with the process.
 
     Parameters
@@ -79,6 +83,9 @@ class MemoryLedger(InBlocks):
     fsync : {"always", "second", "never"}
         When the journal is forced to the disk: before each answer, at most once a second, or as
         the kernel likes. Only a loss of power can tell them apart.
+    controls : path, optional
+        A file of operators' orders, which ``costsim limits set``, ``stop``, ``start`` and ``grant``
+        append to; looked at before each decision. Need not be there yet.
 
     Raises
     ------
@@ -123,6 +130,7 @@ class MemoryLedger(InBlocks):
         shares: Mapping[str, float] | None = None,
         journal: str | Path | None = None,
         fsync: Literal["always", "second", "never"] = "second",
+        controls: str | Path | None = None,
     ) -> None:
         self.policy = policy
         self.alerts: list[Alert] = []
@@ -139,9 +147,13 @@ class MemoryLedger(InBlocks):
         self._decide = Decider(policy, self._accounts)
         self._now = 0
         self._lock = threading.RLock()
+        self._standing = standing_at(policy, (), 0)
+        self._file = None if controls is None else ControlFile(controls)
         self._journal = None if journal is None else Journal(journal, fsync)
         if self._journal is not None:
             self._replay(self._journal)
+        if self._file is not None:
+            self.obey(self._file.read())
 
     def reserve(
         self,
@@ -182,11 +194,17 @@ class MemoryLedger(InBlocks):
             return alone
         with self._lock:
             now = self._advance()
+            if self._file is not None or now >= self._standing.till_us:
+                self._look(now)
             known = self._holds.get(request.call_id)
             if known is not None:
                 if known.asked != request:
                     raise LedgerError(f"call id {call_id!r} was used for another call")
                 return known.granted
+            if self._standing.stops:
+                stopped = self._standing.stopped(request.scopes, now)
+                if stopped is not None:  # a person's word, which an observing ledger keeps too
+                    return stopped
             account = self._accounts.of(request.scopes, now)
             answer = self._decide(request, account, now) if alone is None else alone
             if isinstance(answer, Denied):
@@ -279,7 +297,9 @@ class MemoryLedger(InBlocks):
     def usage(self, scopes: Scopes) -> dict[tuple[str, str], tuple[int, int, int]]:
         """What the windows of some scopes hold now: ``{(scope, cap): (settled, held, limit)}``."""
         with self._lock:
-            account = self._accounts.of(checked_scopes(scopes), self._advance())
+            now = self._advance()
+            self._look(now)
+            account = self._accounts.of(checked_scopes(scopes), now)
             return {
                 (self._accounts.rules[r].scope, self._accounts.rules[r].cap): (
                     self._accounts.settled[slot],
@@ -301,11 +321,15 @@ class MemoryLedger(InBlocks):
         """
         with self._lock:
             now, accounts = self._advance(), self._accounts
+            self._look(now)
             account = accounts.of(Scopes(None), now)
             rules = [accounts.rules[r] for r in account.rules]
-            at = watched_month([(r.scope, r.cap, 0) for r in rules], self.policy)
-            slot = account.slots[at]
-            return Month(now, accounts.settled[slot], accounts.held[slot], accounts.watched)
+            slot = account.slots[watched_month([(r.scope, r.cap) for r in rules], self.policy)]
+            settled, standing = accounts.settled[slot], self._standing
+            reached = standing.reached(settled, accounts.watched)
+            return Month(
+                now, settled, accounts.held[slot], reached, standing.budget_nano, standing.watches
+            )
 
     def close(self) -> None:
         """Close the journal, if there is one."""
@@ -319,10 +343,19 @@ class MemoryLedger(InBlocks):
             self._shrink(self._journal)
         self._journal.append(list(entry))
 
+    def _keep(self, control: Control, now: int) -> None:
+        if self._journal is not None:
+            self._write("c", now, control.to_json())
+
     def _replay(self, journal: Journal) -> None:
         """The state that the journal's changes made, whatever the policy would say to them now."""
         for kind, at, call_id, *rest in journal.entries:
             now = self._advance(at)
+            if kind == "c":
+                self._stand((*self._standing.controls, read_control(call_id)), now)
+                continue
+            if not self._standing.holds_at(now):
+                self._stand(self._standing.controls, now)
             if kind == "r":
                 candidate, scopes, candidates, *tokens = rest
                 models = tuple((model, bound) for model, bound in candidates)
@@ -350,7 +383,9 @@ class MemoryLedger(InBlocks):
         """Drop calls that no window of this month and no retention needs."""
         start, _ = window_at(core.MONTH, self._now, self.policy.zone)
         month = {entry[2] for entry in journal.read() if entry[1] >= start and entry[0] == "r"}
-        journal.shrink(lambda entry: entry[2] in month or entry[2] in self._holds)
+        journal.shrink(
+            lambda entry: entry[0] == "c" or entry[2] in month or entry[2] in self._holds
+        )
 
     def __repr__(self) -> str:
         open_calls = sum(hold.state == "held" for hold in self._holds.values())

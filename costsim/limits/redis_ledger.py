@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from costsim.errors import SettingError, StoreError
@@ -11,8 +12,11 @@ from costsim.limits.accounts import Alert, Scopes
 from costsim.limits.answers import Denied, Granted, Month, Observed
 from costsim.limits.call import AsyncCall, InBlocks
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
+from costsim.limits.controls import Control
 from costsim.limits.policy import Policy
 from costsim.limits.request import checked_request
+from costsim.limits.standing import Standing
+from costsim.limits.store.operating import learn, operate, standing
 from costsim.limits.store.outage import Entry
 from costsim.limits.store.rebuilding import rebuild
 from costsim.limits.store.steps import Core, Steps, StoreUnfit, Usage
@@ -183,6 +187,7 @@ class RedisLedger(_Face, InBlocks):
         self._wire = Wire(redis_client, settings.get("deadline_seconds", 0.2))
         try:
             self._run(self._core.ready())
+            self._run(learn(self._core))  # what is stopped is known before Redis may go away
         except StoreUnfit:
             raise
         except StoreError:
@@ -235,7 +240,23 @@ class RedisLedger(_Face, InBlocks):
         """Deliver settles that wait for Redis; how many still wait."""
         return self._run(self._core.flush())
 
-    def rebuild(self, records: Any) -> int:
+    def operate(self, control: Control) -> Control:
+        """Take an operator's order, for the next decision of every process; it is kept in Redis.
+
+        As :meth:`MemoryLedger.operate`.
+
+        Raises
+        ------
+        StoreError
+            Redis is away, or holds no ledger of this tenant: nothing was ordered.
+        """
+        return self._run(operate(self._core, control))
+
+    def standing(self) -> Standing:
+        """The limits in force now; as :meth:`MemoryLedger.standing`, errors as `operate`."""
+        return self._run(standing(self._core))
+
+    def rebuild(self, records: Any, controls: str | Path | Iterable[Control] | None = None) -> int:
         """Fill a store that holds no ledger of this tenant from the records of this month.
 
         Parameters
@@ -243,6 +264,9 @@ class RedisLedger(_Face, InBlocks):
         records : Records, DataFrame or None
             Calls, with timestamp, user, tier, feature, total_cost_nano and tokens; None where
             nothing was spent yet.
+        controls : path or controls, optional
+            Operators' orders that were lost, such as ``standing().controls`` of before. Those that
+            this process knows are put back in any case.
 
         Returns
         -------
@@ -254,7 +278,7 @@ class RedisLedger(_Face, InBlocks):
         LedgerError
             The store holds a ledger of this tenant, or another process rebuilds it.
         """
-        return self._run(rebuild(self._core, records))
+        return self._run(rebuild(self._core, records, controls))
 
     def close(self) -> None:
         """Close the ledger's connections; it opens new ones when it is asked again."""
@@ -320,6 +344,7 @@ class AsyncRedisLedger(_Face):
             It is away, older than 6.2, or has a `maxmemory-policy` that evicts.
         """
         await self._run(self._core.ready())
+        await self._run(learn(self._core))
 
     async def reserve(
         self,
@@ -368,9 +393,19 @@ class AsyncRedisLedger(_Face):
         """Deliver settles that wait for Redis; how many still wait."""
         return await self._run(self._core.flush())
 
-    async def rebuild(self, records: Any) -> int:
-        """Fill a store that holds no ledger of this tenant; as :meth:`RedisLedger.rebuild`."""
-        return await self._run(rebuild(self._core, records))
+    async def operate(self, control: Control) -> Control:
+        """Take an operator's order; as :meth:`RedisLedger.operate`."""
+        return await self._run(operate(self._core, control))
+
+    async def standing(self) -> Standing:
+        """The limits in force now; as :meth:`RedisLedger.standing`."""
+        return await self._run(standing(self._core))
+
+    async def rebuild(
+        self, records: Any, controls: str | Path | Iterable[Control] | None = None
+    ) -> int:
+        """Fill a store without a ledger of this tenant; as :meth:`RedisLedger.rebuild`."""
+        return await self._run(rebuild(self._core, records, controls))
 
     async def close(self) -> None:
         """Close the ledger's connections."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import NamedTuple
 
 from costsim.limits import burst
 from costsim.limits.core import CALLS, DAY, HOUR, MONTH, NANO, NO_LIMIT, OPEN, TOKENS
 from costsim.limits.ladder import Watch, acts_on
-from costsim.limits.policy import CAP_NAMES, Policy, nano
+from costsim.limits.policy import CAP_NAMES, LARGEST_NANO, Policy, nano
 
 _UNITS = {"usd": NANO, "calls": CALLS, "tokens": TOKENS}
 _PERIODS = {"hour": HOUR, "day": DAY, "month": MONTH, "open": OPEN}
@@ -20,6 +21,18 @@ SCOPES = ("user", "tier", "feature", "organisation")
 
 EVERYTHING = ""
 """The one entity of the organisation."""
+
+WATCHED = ("organisation", "month_usd")
+"""Scope and cap of the budget whose levels are watched."""
+
+
+class Rise(NamedTuple):
+    """More room for a while: of one entity, or of the users of a tier."""
+
+    entity: str | None
+    tier: str | None
+    factor: Fraction
+    add: int
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,8 @@ class Rule:
         For entities without one of their own; `NO_LIMIT` where there is none.
     by_entity, by_tier : mapping of str to int
         Limits of single entities; of the users of a tier.
+    rises : tuple of Rise
+        What an operator granted on top.
     """
 
     scope: str
@@ -46,6 +61,7 @@ class Rule:
     limit: int
     by_entity: Mapping[str, int] = field(default_factory=dict)
     by_tier: Mapping[str, int] = field(default_factory=dict)
+    rises: tuple[Rise, ...] = ()
 
     @property
     def window(self) -> str:
@@ -55,8 +71,20 @@ class Rule:
     def limit_of(self, entity: str, tier: str | None) -> int:
         """Limit of one entity, whose users' tier is `tier`."""
         if entity in self.by_entity:
-            return self.by_entity[entity]
-        return self.by_tier.get(tier, self.limit) if tier is not None else self.limit
+            limit = self.by_entity[entity]
+        else:
+            limit = self.by_tier.get(tier, self.limit) if tier is not None else self.limit
+        return self.risen(limit, entity, tier) if self.rises else limit
+
+    def risen(self, limit: int, entity: str, tier: str | None) -> int:
+        """A limit with all grants that concern the entity; what has no limit needs none."""
+        if limit > LARGEST_NANO:
+            return limit
+        factor, add = Fraction(1), 0
+        for rise in self.rises:
+            if rise.entity == entity or (rise.entity is None and rise.tier == tier):
+                factor, add = factor * rise.factor, add + rise.add
+        return min(math.floor(limit * factor) + add, LARGEST_NANO)
 
 
 class Refuser(NamedTuple):
@@ -98,20 +126,21 @@ def part_of(rule: Rule, share: float) -> Rule:
     """
 
     def part(limit: int) -> int:
-        return limit if limit == NO_LIMIT else math.floor(limit * share)
+        return limit if limit > LARGEST_NANO else math.floor(limit * share)
 
     return replace(
         rule,
         limit=part(rule.limit),
         by_entity={name: part(limit) for name, limit in rule.by_entity.items()},
         by_tier={name: part(limit) for name, limit in rule.by_tier.items()},
+        rises=tuple(rise._replace(add=part(rise.add)) for rise in rule.rises),
     )
 
 
 def watches_of(policy: Policy, rules: tuple[Rule, ...]) -> tuple[Watch, ...]:
     """The levels of the organisation's month that tell or act, rising."""
     for index, rule in enumerate(rules):
-        if rule.scope == "organisation" and rule.cap == "month_usd":
+        if (rule.scope, rule.cap) == WATCHED:
             budget = policy.organisation.month_usd or 0.0
             return tuple(
                 Watch(

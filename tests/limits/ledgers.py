@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import fakeredis
@@ -54,12 +56,16 @@ class Maker:
         self.kind, self.asynchronous = kind.removesuffix(" async"), kind.endswith(" async")
         self.server = servers.get(self.kind)
         self._fake = fakeredis.FakeServer()
+        self.folder = tempfile.TemporaryDirectory()
         self._made: list[Any] = []
 
-    def __call__(self, policy: Policy, clock: Callable[[], int] | None, **keys: Any) -> Any:
+    def __call__(
+        self, policy: Policy, clock: Callable[[], int] | None, *, beside: Any = None, **keys: Any
+    ) -> Any:
         if self.kind == "memory":
             return MemoryLedger(policy, clock=clock, **keys)
-        keys |= {"tenant": f"tenant-{next(TENANTS)}", "startup_check": self.server is not None}
+        tenant = f"tenant-{next(TENANTS)}" if beside is None else beside._core.tenant
+        keys |= {"tenant": tenant, "startup_check": self.server is not None}
         keys.setdefault("deadline_seconds", 10)  # what is slow here is the machine
         settings = keys | {"clock": clock}
         if self.asynchronous:
@@ -67,8 +73,17 @@ class Maker:
         else:
             ledger = RedisLedger(policy, self.client(), **settings)
         self._made.append(ledger)
-        ledger.rebuild(None)
+        if beside is None:
+            ledger.rebuild(None)
         return ledger
+
+    def pair(self, policy: Policy, clock: Callable[[], int] | None, **keys: Any) -> tuple[Any, Any]:
+        """A ledger, and one of another process with the same orders of operators."""
+        if self.kind == "memory":
+            keys["controls"] = Path(self.folder.name, f"controls-{next(TENANTS)}.jsonl")
+            return self(policy, clock, **keys), self(policy, clock, **keys)
+        one = self(policy, clock, **keys)
+        return one, self(policy, clock, beside=one, **keys)
 
     def client(self) -> Any:
         if self.server is None:
@@ -81,6 +96,7 @@ class Maker:
         for ledger in self._made:
             ledger.end() if self.asynchronous else ledger.close()
         self._made.clear()
+        self.folder.cleanup()
 
 
 @contextlib.contextmanager

@@ -190,7 +190,7 @@ def test_a_reserve_that_arrives_after_it_was_given_up_holds_nothing(server, clie
     ledger.rebuild(None)
     core = ledger._core
     request = checked_request(EVERYTHING, "a", ANN, [("m", USD // 2)], 0, None)
-    late = core._reserve_ask(request, b"given-up", core.now())
+    late = core._reserve_ask(request, b"given-up", core.now(), core.view)
     core.outbox["a"] = Entry("cancel", "a", attempt=b"given-up")
     assert ledger.flush() == 0
     assert ledger._wire.send(late).startswith(b"K ")

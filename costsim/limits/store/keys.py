@@ -10,9 +10,9 @@ from costsim.limits.accounts import ANONYMOUS, Scopes, concerned
 from costsim.limits.burst import rate_for, rate_of
 from costsim.limits.core import DAY, HOUR, MONTH, NO_LIMIT, OPEN
 from costsim.limits.ladder import Gate, gate_of
-from costsim.limits.policy import LARGEST_NANO, Policy
+from costsim.limits.policy import LARGEST_NANO
 from costsim.limits.request import Request
-from costsim.limits.rules import rules_of, watches_of
+from costsim.limits.standing import Standing
 from costsim.limits.store.wire import Words
 from costsim.limits.windows import window_at
 
@@ -63,13 +63,14 @@ class Plan(NamedTuple):
 
 
 class Plans:
-    """What scripts are told of a policy: rules of scopes, windows of a moment, levels to watch."""
+    """What scripts are told of limits: rules of scopes, windows of a moment, levels to watch."""
 
-    def __init__(self, policy: Policy, keep_us: int) -> None:
-        self.rules = rules_of(policy)
-        self.watches = watches_of(policy, self.rules)
+    def __init__(self, standing: Standing, keep_us: int) -> None:
+        self.rules, self.watches = standing.rules, standing.watches
         levels = " ".join(str(watch.level_nano) for watch in self.watches)
         self.watched = f"organisation::month_usd {levels}".encode() if levels else b""
+        policy = standing.policy
+        self._latches = standing.latches
         self._burst = policy.burst
         self._routed = {name: frozenset(caps.downgrade_to) for name, caps in policy.feature.items()}
         self._zone = policy.zone
@@ -122,7 +123,7 @@ class Plans:
         routes = self._routed.get(request.scopes.feature or "", frozenset())
         asked = "".join("0" if model in routes else "1" for model, _ in request.candidates)
         levels = f"{gate.asked_level + 1} {gate.level + 1}"
-        return f"{plan.gated + 1} {limit} {levels} {asked}".encode()
+        return f"{plan.gated + 1} {limit} {levels} {self._latches:d} {asked}".encode()
 
     def windows(self, at_us: int) -> Words:
         """Of the hour, the day and the month of a moment: edges, and what ends their slots' names.

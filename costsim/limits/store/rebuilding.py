@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from costsim.errors import DataError, LedgerError
 from costsim.limits.accounts import ANONYMOUS
+from costsim.limits.control_file import ControlFile
+from costsim.limits.controls import Control
 from costsim.limits.core import CALLS, MONTH, NANO, OPEN, TOKENS
 from costsim.limits.rules import EVERYTHING
 from costsim.limits.store.keys import encoded
+from costsim.limits.store.operating import put_back
 from costsim.limits.store.wire import Ask
 from costsim.limits.windows import window_at
 
@@ -29,11 +33,17 @@ _AT_ONCE = 500
 T = TypeVar("T")
 
 
-def rebuild(core: Core, records: Any) -> Steps[int]:
+def rebuild(
+    core: Core, records: Any, controls: str | Path | Iterable[Control] | None = None
+) -> Steps[int]:
     """Windows from the sums of their calls; calls not long ago are known again, as settled.
 
-    A settle that waited out the loss is not charged twice, then, if its record is there.
+    A settle that waited out the loss is not charged twice, then, if its record is there. What
+    operators ordered, as this process or `controls` knows it, is there before anything is served.
     """
+    if isinstance(controls, str | Path):
+        controls = ControlFile(controls).read()
+    orders = tuple(controls or ())
     yield from core.ready()
     now = yield from _time(core)
     frame = _calls(core, records, now)
@@ -46,6 +56,7 @@ def rebuild(core: Core, records: Any) -> Steps[int]:
         recent = frame.loc[frame["us"] >= now - core.retention_us, "call_id"].dropna()
         for ids in _batches(recent):
             yield from _step(core, b"calls", token, *(encoded(name).encode() for name in ids))
+    yield from put_back(core, orders)
     yield from _step(core, b"finish", token)
     core.lost = False
     yield from core.flush()

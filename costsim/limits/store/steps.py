@@ -10,7 +10,7 @@ import itertools
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -18,11 +18,13 @@ from costsim.errors import LedgerError, StoreError
 from costsim.limits import burst
 from costsim.limits.accounts import Alert, Scopes
 from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Month, Observed, watched_month
-from costsim.limits.core import NO_LIMIT
+from costsim.limits.controls import Control
 from costsim.limits.ledger import MemoryLedger, system_clock
 from costsim.limits.policy import Policy
 from costsim.limits.request import Request, checked_mode, checked_retention, refused_alone
+from costsim.limits.standing import LIFTED, standing_at
 from costsim.limits.store.keys import Keys, Plans, digest, encoded
+from costsim.limits.store.operating import View, first_view, learn
 from costsim.limits.store.outage import Breaker, Entry, Known
 from costsim.limits.store.wire import Ask, Words, script
 
@@ -32,6 +34,7 @@ Usage = dict[tuple[str, str], tuple[int, int, int]]
 
 _FLUSH_AT_ONCE = 32  # outbox entries delivered along with another question
 _OLDEST_VERSION = (6, 2)
+_TURNS = 4  # of one question that windows and operators change meanwhile
 
 
 class Core:
@@ -64,7 +67,7 @@ class Core:
         self._lease_us = round(policy.lease_seconds * 1e6)
         self.retention_us = checked_retention(policy, retention_seconds)
         self.keep_us = self.retention_us + self._lease_us
-        self.plans = Plans(policy, self.keep_us)
+        self.view = first_view(policy, self.keep_us)
         self._clock, self.given_clock = clock or system_clock, clock is not None
         self._offset = 0
         self._open: dict[str, Known] = {}
@@ -84,7 +87,21 @@ class Core:
         self._fixed = (
             str(self._lease_us).encode(), str(self.keep_us).encode(),
         )  # fmt: skip
-        self._common = (str(self.retention_us).encode(), self.plans.watched)
+        self._keep = str(self.retention_us).encode()
+
+    @property
+    def plans(self) -> Plans:
+        return self.view.plans
+
+    def see(self, controls: Iterable[Control], edition: bytes, now: int) -> None:
+        """Know these orders, too, and what follows from all of them now."""
+        known = (*self.view.standing.controls, *controls)
+        self.view = View.of(standing_at(self.policy, known, now), edition, self.keep_us)
+        self._local.obey(controls)
+
+    def time_is(self, now: int) -> None:
+        """The store's time."""
+        self._offset = now - int(self._clock())
 
     def now(self) -> int:
         """The store's time as far as it is known here."""
@@ -96,8 +113,8 @@ class Core:
         keys: tuple[bytes, ...] = (self.keys.state, self.keys.leases)
         if call is not None:
             keys = (*keys, self.keys.call(call))
-        head = (b"2" if call is None else b"3", *keys, self.keys.prefix, time_us, *self._common)
-        return Ask(script(name), (*head, *rest), tail)
+        head = (b"2" if call is None else b"3", *keys, self.keys.prefix, time_us, self._keep)
+        return Ask(script(name), (*head, self.plans.watched, *rest), tail)
 
     def reserve(self, request: Request) -> Steps[Granted | Denied]:
         alone = refused_alone(self.policy, request)
@@ -111,7 +128,9 @@ class Core:
         attempt = f"{self._mark}{next(self._attempts)}".encode()
         try:
             yield from self.ready()
-            reply = yield from self._windowed(lambda at: self._reserve_ask(request, attempt, at))
+            reply, view = yield from self._windowed(
+                lambda at, view: self._reserve_ask(request, attempt, at, view)
+            )
             self.breaker.reset()
             if self.outbox and reply is not None:
                 yield from self.flush(_FLUSH_AT_ONCE)
@@ -127,13 +146,17 @@ class Core:
         kind, now = reply[0], int(reply[1])
         if kind == b"C":
             raise LedgerError(f"call id {request.call_id!r} was used for another call")
+        if kind == b"H":
+            stopped = view.standing.stopped(request.scopes, now)
+            assert stopped is not None  # it was asked so
+            return stopped
         if kind == b"D":
-            return self._denied(request, reply[3:], now)
+            return self._denied(request, reply[3:], now, view)
         if kind == b"O":
             self.observed.append(
                 Observed(
                     request.call_id, request.scopes,
-                    self._denied(request, reply[4:], now) if alone is None else alone,
+                    self._denied(request, reply[4:], now, view) if alone is None else alone,
                 )
             )  # fmt: skip
         elif kind == b"K" and reply[4] == b"-":  # resolved already
@@ -144,15 +167,17 @@ class Core:
             self.observed.append(Observed(request.call_id, request.scopes, alone))
         return self._grant(request, int(reply[3]), now, local=False)
 
-    def _reserve_ask(self, request: Request, attempt: bytes, at: int) -> Ask:
+    def _reserve_ask(self, request: Request, attempt: bytes, at: int, view: View) -> Ask:
+        stopped = view.standing.stopped(request.scopes, at) is not None
+        known = b"%b %d %d" % (view.stamp, self._observes, stopped)
         name = encoded(request.call_id).encode()
         bounds = [str(bound).encode() for _, bound in request.candidates]
         return self.ask(
             "reserve", name, name, digest(request), *self._fixed,
-            str(request.tokens).encode(), b"1" if self._observes else b"0", attempt,
-            self.plans.ladder(request), self.plans.of(request.scopes).burst,
+            str(request.tokens).encode(), known, attempt,
+            view.plans.ladder(request), view.plans.of(request.scopes).burst,
             str(len(bounds)).encode(), *bounds,
-            tail=(self.plans.windows(at), self.plans.of(request.scopes).words),
+            tail=(view.plans.windows(at), view.plans.of(request.scopes).words),
         )  # fmt: skip
 
     def _grant(self, request: Request, candidate: int, now: int, *, local: bool) -> Granted:
@@ -177,21 +202,27 @@ class Core:
             return None
         return known
 
-    def _denied(self, request: Request, words: list[bytes], now: int) -> Denied:
+    def _denied(self, request: Request, words: list[bytes], now: int, view: View) -> Denied:
         position, by_holds, moment, level = (int(word) for word in words)
         at = None if moment < 0 else moment
         after = None if at is None else (at - now) / 1e6
         if position < 0:
             return Denied("user", burst.WINDOW, at, after, cap=burst.CAP)
-        scope, cap, _ = self.plans.of(request.scopes).rules[position]
-        name = self.plans.watches[level - 1].name if level else ""
+        scope, cap, _ = view.plans.of(request.scopes).rules[position]
+        name = view.plans.watches[level - 1].name if level else ""
         return Denied(scope, cap.split("_")[0], at, after, by_holds == 1, cap, name)
 
     def _alone(self, request: Request, why: str) -> Granted | Denied:
-        """The answer of this process alone, by the policy for outages."""
+        """The answer of this process alone, by the orders it knows and the policy for outages."""
+        now = self.now()
+        if not self.view.standing.holds_at(now):
+            self.see((), self.view.edition, now)
+        stopped = self.view.standing.stopped(request.scopes, now)
+        if stopped is not None:
+            return stopped
         if not self._observes:
             for scope, cap, limit in self.plans.of(request.scopes).rules:
-                if limit != NO_LIMIT and not self._shares[scope]:
+                if limit < LIFTED and not self._shares[scope]:
                     wait = None if why == "lost" else self.breaker.cooldown_seconds
                     at = None if wait is None else self.now() + round(wait * 1e6)
                     return Denied(scope, why, at, wait, cap=cap)
@@ -300,40 +331,48 @@ class Core:
         return len(self.outbox)
 
     def usage(self, scopes: Scopes) -> Steps[Usage]:
-        _, numbers = yield from self._held(scopes)
+        _, numbers, view = yield from self._held(scopes)
         return {
             (scope, cap): (*numbers[i][:2], limit)
-            for i, (scope, cap, limit) in enumerate(self.plans.of(scopes).rules)
+            for i, (scope, cap, limit) in enumerate(view.plans.of(scopes).rules)
         }
 
     def month(self) -> Steps[Month]:
         scopes = Scopes(None)
-        at = watched_month(self.plans.of(scopes).rules, self.policy)
-        now, numbers = yield from self._held(scopes)
-        return Month(now, *numbers[at])
+        now, numbers, view = yield from self._held(scopes)
+        rules = [rule[:2] for rule in view.plans.of(scopes).rules]
+        settled, held, reached = numbers[watched_month(rules, self.policy)]
+        standing = view.standing
+        reached = standing.reached(settled, reached)
+        return Month(now, settled, held, reached, standing.budget_nano, standing.watches)
 
-    def _held(self, scopes: Scopes) -> Steps[tuple[int, list[tuple[int, int, int]]]]:
-        """The store's time, and of each rule settled, held, and levels reached."""
+    def _held(self, scopes: Scopes) -> Steps[tuple[int, list[tuple[int, int, int]], View]]:
+        """The store's time; of each rule settled, held and levels reached; by which limits."""
         yield from self.ready()
-        words = self.plans.of(scopes).words
-        reply = yield from self._windowed(
-            lambda at: self.ask("usage", None, tail=(self.plans.windows(at), words))
-        )
+        reply, view = yield from self._windowed(
+            lambda at, view: self.ask(
+                "usage", None, view.stamp,
+                tail=(view.plans.windows(at), view.plans.of(scopes).words),
+            )
+        )  # fmt: skip
         if reply is None:
             raise StoreError(self.empty)
         numbers = map(int, reply[3:])
-        return int(reply[1]), list(zip(numbers, numbers, numbers, strict=True))
+        return int(reply[1]), list(zip(numbers, numbers, numbers, strict=True)), view
 
-    def _windowed(self, make: Callable[[int], Ask]) -> Steps[list[bytes] | None]:
-        """Ask with this moment's windows; again when the store's time is in others."""
-        reply = yield from self._parsed(make(self.now()))
-        if reply is not None and reply[0] == b"W":
-            now = int(reply[1])
-            self._offset = now - int(self._clock())
-            reply = yield from self._parsed(make(now))
-            if reply is not None and reply[0] == b"W":
-                raise StoreError("Redis's time runs over a window at each question")
-        return reply
+    def _windowed(self, make: Callable[[int, View], Ask]) -> Steps[tuple[list[bytes] | None, View]]:
+        """Ask with this moment's windows and limits; again when the store's are others."""
+        at = self.now()
+        for _ in range(_TURNS):
+            view = self.view
+            reply = yield from self._parsed(make(at, view))
+            if reply is None or reply[0] not in (b"W", b"L"):
+                return reply, view
+            at = int(reply[1])
+            self.time_is(at)
+            if reply[0] == b"L":
+                yield from learn(self, reply[3])
+        raise StoreError("Redis's time, or what operators order, changes at each question")
 
     def _parsed(self, ask: Ask) -> Steps[list[bytes] | None]:
         """The words of a reply; None when the store holds no ledger of this tenant."""
@@ -343,8 +382,9 @@ class Core:
         if self.lost:
             return None
         if reply[2] != b"-":
-            for number in reply[2].split(b","):
-                watch = self.plans.watches[int(number) - 1]
+            watches = self.plans.watches  # none while the budget is lifted
+            for number in reply[2].split(b",") if watches else ():
+                watch = watches[int(number) - 1]
                 self.alerts.append(
                     Alert(watch.share, watch.level_nano, int(reply[1]), watch.action)
                 )

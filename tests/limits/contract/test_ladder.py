@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costsim.limits import AsyncGlobalBudgetGuard, GlobalBudgetGuard, Scopes, parse_limits
+from costsim.limits import (
+    AsyncGlobalBudgetGuard,
+    Control,
+    GlobalBudgetGuard,
+    Scopes,
+    Target,
+    parse_limits,
+)
 from costsim.limits.windows import instant_us
 
 USD = 10**9
@@ -103,6 +110,29 @@ def test_a_level_stays_on_when_a_late_settle_brings_the_spend_below_it(ledger, m
     assert [alert.action for alert in ledger.alerts] == ["downgrade", "shut"]  # once a month
     clock.now = denied.retry_at_us
     assert ask(ledger, "b", 0.1, SUMS)
+
+
+def test_a_budget_that_operators_move_takes_its_ladder_along(ledger, maker, clock):
+    spend(ledger, "a", 6.2)
+    assert ask(ledger, "b", 0.1, SUMS).level == "shut at 60%"
+    organisation = Target("organisation")
+    hour = 60 * MINUTE
+    ledger.operate(Control("grant", organisation, "ann", "demo", factor=2.0, lasts_us=hour))
+    assert ask(ledger, "b", 5.8, SUMS)  # to 60% of $20
+    assert ask(ledger, "c", 0.1, SUMS).level == "shut at 60%"
+    state = look(ledger, maker)
+    assert (state.on, state.budget_nano) == ((), 20 * USD)
+    assert ask(ledger, "d", 0.1).model == "mini"  # above 50%, with what is held
+    ledger.release("b")
+    ledger.release("d")
+    assert ask(ledger, "e", 0.1).model == "gpt-4o"
+    clock.now += hour  # the grant has ended: what was reached is on again
+    assert ask(ledger, "f", 0.1, SUMS).level == "shut at 60%"
+    assert look(ledger, maker).level.name == "shut at 60%"
+    ledger.operate(Control("set", organisation, "ann", "no end", "month_usd", "none"))
+    assert ask(ledger, "g", 50, SUMS)
+    assert (look(ledger, maker).on, look(ledger, maker).budget_nano) == ((), None)
+    assert "the budget is lifted" in look(ledger, maker).words
 
 
 def test_many_at_once_never_pass_a_level(maker, ledger):

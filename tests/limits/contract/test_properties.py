@@ -5,6 +5,7 @@ On every ledger: in process, on Redis scripts in fakeredis, and on real servers.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -18,8 +19,8 @@ from hypothesis.stateful import (
 )
 
 from costsim.errors import LedgerError
-from costsim.limits import MemoryLedger, Scopes, parse_limits
-from costsim.limits.policy import nano
+from costsim.limits import Control, MemoryLedger, Scopes, Target, parse_limits
+from costsim.limits.policy import CAP_NAMES, nano
 from costsim.limits.windows import instant_us
 
 HOUR = 3_600_000_000
@@ -176,6 +177,36 @@ WHO = st.builds(
     st.sampled_from(["chat", "other", None]),
 )
 CALL = st.integers(0, 12).map("call {}".format)
+TARGETS = st.one_of(
+    st.builds(Target, st.just("user"), st.sampled_from([None, "ann", "bob", "Zo\u00eb"])),
+    st.builds(Target, st.just("user"), st.none(), st.sampled_from(["free", "pro"])),
+    st.builds(Target, st.just("tier"), st.sampled_from(["free", "pro"])),
+    st.builds(Target, st.just("feature"), st.sampled_from(["chat", "other"])),
+    st.just(Target("organisation")),
+)
+LASTS = [None, 1, LEASE, HOUR // 4, 3 * HOUR, 20 * HOUR]
+
+
+@st.composite
+def orders(draw):
+    """What is allowed: of a drawn one, or its nearest."""
+    what, target = draw(st.sampled_from(["set", "set", "stop", "start", "grant"])), draw(TARGETS)
+    keys = {"lasts_us": draw(st.sampled_from(LASTS))}
+    if what == "set":
+        keys["cap"] = draw(st.sampled_from(CAP_NAMES))
+        usd = st.sampled_from([0.3, 1.1, 4.0])
+        most = usd if keys["cap"].endswith("usd") else st.sampled_from([2, 5, 9000])
+        keys["value"] = draw(st.one_of(most, most, st.sampled_from(["none", "file"])))
+    elif target == Target("user"):
+        target = Target("user", "ann")
+    elif what != "grant" and target.tier is not None:
+        target = Target("tier", target.tier)
+    if what == "grant":
+        keys["lasts_us"] = keys["lasts_us"] or HOUR
+        keys |= draw(st.sampled_from([{"add_usd": 0.7}, {"factor": 1.3}, {"factor": 3.0}]))
+    return Control(what, target, "max", "a trial", **keys)
+
+
 EVENTS = st.one_of(
     st.tuples(
         st.just("reserve"), CALL, WHO,
@@ -187,26 +218,35 @@ EVENTS = st.one_of(
     ),
     st.tuples(st.just("release"), CALL),
     st.tuples(st.just("usage"), WHO),
+    st.tuples(st.just("operate"), orders()),
+    # levels to alert are those of a process's last decision: no budgets from elsewhere
+    st.tuples(
+        st.just("elsewhere"), orders().filter(lambda order: order.target.scope != "organisation")
+    ),
     st.tuples(
         st.just("wait"), st.sampled_from([0, 1, LEASE // 2, LEASE, HOUR // 4, HOUR, 9 * HOUR])
     ),
 )  # fmt: skip
 
 
-def answer(ledger, event):
+def answer(ledger, event, beside=None):
     verb, *rest = event
     try:
         if verb == "reserve":
             call, who, bounds, tokens, most = rest
             models = [(f"m{n}", bound) for n, bound in enumerate(bounds)]
             return ledger.reserve(call, who, models, input_tokens=tokens, max_output_tokens=most)
+        if verb == "operate":
+            return replace(ledger.operate(*rest), key="")
+        if verb == "elsewhere":
+            return replace((beside or ledger).operate(*rest), key="")
         return getattr(ledger, verb)(*rest)
     except LedgerError as error:
         return str(error)
 
 
 def test_all_ledgers_answer_a_trace_alike(maker):
-    """Also over hours, days and months, clock changes, leases, and what is forgotten."""
+    """Also over hours, days, months, clock changes, leases, orders, and what is forgotten."""
     if maker.kind == "memory":
         pytest.skip("the others are held to it")
 
@@ -222,17 +262,18 @@ def test_all_ledgers_answer_a_trace_alike(maker):
         now = instant_us(datetime.fromisoformat(start).replace(tzinfo=UTC))
         settings = {"mode": mode, "retention_seconds": 7200}
         ours = MemoryLedger(policy, clock=lambda: now, **settings)
-        theirs = maker(policy, lambda: now, **settings)
+        theirs, beside = maker.pair(policy, lambda: now, **settings)
         for event in events:
             if event[0] == "wait":
                 now += event[1]
                 continue
-            assert answer(theirs, event) == answer(ours, event), event
+            assert answer(theirs, event, beside) == answer(ours, event), event
         assert list(theirs.observed) == list(ours.observed)
         reached = [
             [(alert.share, alert.level_nano, alert.action) for alert in ledger.alerts]
             for ledger in (theirs, ours)
         ]
         assert reached[0] == reached[1]
+        assert theirs.standing().rules == ours.standing().rules
 
     alike()

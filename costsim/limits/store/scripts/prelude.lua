@@ -181,3 +181,14 @@ local function concerned(first)
   end
   return n, rules, slots, keys, settled, held, reached, ends
 end
+
+-- Whether operators have ordered something that the caller does not know, or an order has ended:
+-- `words` holds the edition it knows, the last end that it counted, the next one, and two flags.
+local function outdated(words)
+  local edition, since, till, one, two = match(words, '^(%S+) (%d+) (%d+) ?(%d?) ?(%d?)$')
+  local there = call('GET', prefix .. 'edition') or '-'
+  if there ~= edition or now < tonumber(since) or now >= tonumber(till) then
+    return reply('L', there)
+  end
+  return nil, one == '1', two == '1'
+end

@@ -2,10 +2,12 @@
 -- decision as costsim/limits/core.py, which the contract suite holds it to.
 --
 -- ARGV  5 call id   6 digest of what is asked   7 lease and 8 how long an ended window is kept, in
---       microseconds   9 tokens   10 "1" to observe: refuse nothing   11 mark of this attempt
+--       microseconds   9 tokens   10 orders of operators that the caller knows, then "1" to observe:
+--       refuse nothing, and "1" for a call that operators stopped   11 mark of this attempt
 --       12 what the ladder makes of the organisation's month, or "": position of its rule, limit and
---       level for what was asked for, level for the routes of a downgrade, and "1" or "0" for each
---       candidate, whether it was asked for; a level is its number, 0 for none
+--       level for what was asked for, level for the routes of a downgrade, "1" where levels that were
+--       reached stay on, and "1" or "0" for each candidate, whether it was asked for; a level is its
+--       number, 0 for none
 --       13 the burst guard, or "": the user's key, microseconds from call to call, how far ahead
 --       14 number of candidates, then the upper bound of each; then windows and rules
 
@@ -27,6 +29,14 @@ if known then
   end
 end
 
+local old, observes, stopped = outdated(ARGV[10])
+if old then
+  return old
+end
+if stopped then
+  return reply('H')
+end
+
 local candidates = tonumber(ARGV[14])
 local count, rules, slots, keys, settled, held, reached, ends = concerned(15 + candidates)
 if not count then
@@ -44,8 +54,8 @@ local function amount(i, bound)
   return unit == 'n' and bound or unit == 't' and tokens or 1
 end
 
-local gated, asked_limit, asked_level, level, asked, gate_limit = match(ARGV[12],
-  '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+local gated, asked_limit, asked_level, level, latches, asked, gate_limit = match(ARGV[12],
+  '^(%d+) (%d+) (%d+) (%d+) (%d) (%d+)$')
 gated, asked_level, level = tonumber(gated), tonumber(asked_level), tonumber(level)
 gate_limit, asked_limit = gated and limits[gated], tonumber(asked_limit)
 
@@ -58,7 +68,8 @@ local function open_gate(index)
   local other = string.sub(asked, index, index) == '0'
   local number = other and level or asked_level
   limits[gated] = other and gate_limit or asked_limit
-  return number > 0 and tonumber(reached[gated] or '0') >= number and gated or nil, number
+  local stays = latches == '1' and number > 0 and tonumber(reached[gated] or '0') >= number
+  return stays and gated or nil, number
 end
 
 local paced, interval, ahead, pace_key = now, nil, nil, nil
@@ -116,7 +127,7 @@ elseif paced > now then
   answer = format('-1 0 %d 0', paced)
 end
 if answer then
-  if ARGV[10] ~= '1' then
+  if not observes then
     return reply('D', answer)
   end
   granted = 1 -- observed only: what would be refused is held and counted as all others

@@ -1,0 +1,61 @@
+"""The first suite of detectors: the bundled one, its dollars scaled to the budget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from costsim.detect.rules import FixedThreshold
+from costsim.detect.series_detector import SeriesDetector
+from costsim.detect.suite import Suite, load_suite
+from costsim.show.formats import usd
+from costsim.simulation import load_scenario
+from costsim.study.beginning.plan import ALARM_SHARE, Plan, rounded
+
+_TEACHER = "quiet"  # whose ordinary life the bundled thresholds are calibrated on
+_WHY = {
+    "total": "All spend together.",
+    "feature": "Each feature: a new one that grows is seen before the total moves.",
+    "top_feature": "The hour's dearest feature.",
+    "top_user": "The hour's dearest user: scripts, shared keys, agents that loop.",
+    "unit_cost": "Dollars of a call: another model, longer prompts, a cache that broke.",
+}
+
+
+def first_suite(plan: Plan) -> Suite:
+    """The detectors of the bundled suite, and an alarm on an hour's dollars that needs no past."""
+    default = load_suite("default")
+    scale = plan.monthly_budget_usd / load_scenario(_TEACHER).monthly_budget_usd
+    guard = FixedThreshold(usd_per_hour=plan.alarm_usd, name="hour over the guard", channel="total")
+    scaled = tuple(_scaled(detector, scale) for detector in default.detectors)
+    return Suite("first-suite", (guard, *scaled))
+
+
+def _scaled(detector: SeriesDetector, scale: float) -> SeriesDetector:
+    gate = getattr(detector, "gate_usd", 0.0)
+    if not gate:
+        return detector
+    return replace(detector, gate_usd=rounded(gate * scale))  # type: ignore[type-var]
+
+
+def suite_text(plan: Plan) -> str:
+    """The suite's file, with what each detector is for."""
+    suite = first_suite(plan)
+    scale = plan.monthly_budget_usd / load_scenario(_TEACHER).monthly_budget_usd
+    head = [
+        "# Who notices. Thresholds are those of the suite that comes with costsim, calibrated on",
+        "# simulated traffic that is not yours; amounts in dollars are scaled to your budget,",
+        f"# times {scale:.3g}. After some weeks of records, calibrate on your own noise:",
+        "#   costsim tune runs/mine --false-alarms-per-month 1 --save tuned.toml",
+        "# Seasonal detectors learn from eight weeks of the same hour; the first needs no past.",
+        "",
+    ]
+    body = suite.to_toml()
+    first, *tables = body[body.index("name = ") :].split("[[detectors]]\n")
+    parts = [first.rstrip() + "\n"]
+    for detector, table in zip(suite.detectors, tables, strict=True):
+        if isinstance(detector, FixedThreshold):
+            why = f"{ALARM_SHARE:.1%} of the month's budget in one hour, {usd(plan.alarm_usd)}."
+        else:
+            why = _WHY.get(detector.channel, "")
+        parts.append(f"\n# {why}\n# {detector.describe()}\n[[detectors]]\n{table.rstrip()}\n")
+    return "\n".join(head) + "".join(parts)
