@@ -89,7 +89,7 @@ def _candidates(
 
 def _scalars(policy: Policy | None) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     if policy is None:
-        return _ints([-1, NO_LIMIT, 0, 0, NO_LIMIT, 0])
+        return _ints([-1, NO_LIMIT, 0, 0, NO_LIMIT, 0, NO_LIMIT])
     most_in = policy.request.max_input_tokens
     return _ints(
         [
@@ -99,6 +99,7 @@ def _scalars(policy: Policy | None) -> np.ndarray[tuple[int], np.dtype[np.int64]
             round(policy.recording_delay_seconds * 1e6),
             round(policy.lease_seconds * 1e6),
             1,
+            policy.request.held_output_tokens,
         ]
     )
 

@@ -240,6 +240,9 @@ class EventAdmission:
         if most_out >= 0:
             tokens_out = min(tokens_out, most_out)
         bound_out = most_out if most_out >= 0 else tokens_out
+        held_out = bound_out
+        if self._policy:
+            held_out = min(bound_out, self._policy.request.held_output_tokens)
         if self._forced.get(feature, -1) >= 0:
             route = self._forced[feature]
         outcome, reason, by_holds, retry_at = ADMITTED, 0, False, reacting.NO_MOMENT
@@ -252,7 +255,7 @@ class EventAdmission:
         elif self._ledger is not None:
             others = self._candidates.get(feature, ())
             routes = [route, *(r for r in others if r != route)]
-            bounds = [(str(r), self._bound(epoch, r, tokens_in, bound_out)) for r in routes]
+            bounds = [(str(r), self._bound(epoch, r, tokens_in, held_out)) for r in routes]
             answer = self._ledger.reserve(
                 name,
                 Scopes(self.tables.users[user], self._tier[user], self.tables.features[feature]),

@@ -6,7 +6,9 @@ from costsim.study.compare import compare_detectors
 from costsim.study.comparison import Comparison
 from costsim.study.duty import OnDuty, on_duty
 from costsim.study.false_alarms import FalseAlarms
+from costsim.study.launch.accounting import AccountingComparison
 from costsim.study.launch.gate import Gate, GateLine, load_gate, parse_gate
+from costsim.study.launch.overshoot import compare_accounting
 from costsim.study.launch.recommend import recommend_limits
 from costsim.study.launch.recommendation import Recommendation
 from costsim.study.launch.replay import replay_limits
@@ -23,6 +25,7 @@ from costsim.study.tune_suite import tune, tune_records
 from costsim.study.tuning import Tuning
 
 __all__ = [
+    "AccountingComparison",
     "Comparison",
     "FalseAlarms",
     "Gate",
@@ -37,6 +40,7 @@ __all__ = [
     "Tuning",
     "benign_weeks",
     "calibrate",
+    "compare_accounting",
     "compare_detectors",
     "compare_library",
     "load_gate",

@@ -4,6 +4,7 @@ Every function takes a frame and keywords, draws on ``ax`` or on a figure of its
 the axes, which show themselves in a notebook. Nothing here knows who made the frame.
 """
 
+from costsim.show.figures.accounting import cap_overshoot
 from costsim.show.figures.burn import burn_clock
 from costsim.show.figures.detectors import detector_comparison
 from costsim.show.figures.distribution import cost_distribution
@@ -30,6 +31,7 @@ __all__ = [
     "breakdown",
     "burn_clock",
     "burned_runs",
+    "cap_overshoot",
     "concentration",
     "cost_distribution",
     "cost_per_call",

@@ -77,7 +77,7 @@ class FoldedMonth:
         self.rehearsal = rehearsal
         self.parts = parts
         self.users = len(rehearsal.tables.arrays.tier_of)
-        self._plain: dict[tuple[int | None, int], _Calls] = {}
+        self._plain: dict[tuple[int | None, int, int], _Calls] = {}
         self._peaks: dict[tuple[object, ...], Ints] = {}
 
     def run(self, policy: Policy) -> LimitTally:
@@ -173,21 +173,21 @@ class FoldedMonth:
 
     def _of_part(self, intents: Intents, policy: Policy) -> tuple[Ints, ...]:
         """Columns of :class:`_Calls` but the first."""
-        cap_in, cap_out = _request(policy)
+        cap_in, cap_out, cap_held = _request(policy)
         most = np.where(intents.max_output < 0, cap_out, np.minimum(intents.max_output, cap_out))
-        out = np.minimum(intents.output_tokens, most)
+        out, held = np.minimum(intents.output_tokens, most), np.minimum(most, cap_held)
         cost, tokens_in = self.rehearsal.cost, intents.input_tokens
-        bound = cost(intents, cached_tokens=np.zeros_like(tokens_in), output_tokens=most)
+        bound = cost(intents, cached_tokens=np.zeros_like(tokens_in), output_tokens=held)
         prices = self.rehearsal.recorder.prices
         if (prices.cached_pico > prices.input_pico).any():  # a hold is by the dearest rate
-            bound = np.maximum(bound, cost(intents, cached_tokens=tokens_in, output_tokens=most))
+            bound = np.maximum(bound, cost(intents, cached_tokens=tokens_in, output_tokens=held))
         latency = intents.first_us + out * intents.pace_ns // 1000
         large = np.zeros(len(out), np.bool_) if cap_in is None else tokens_in > cap_in
         return (
             intents.time_us + latency,
             bound,
             cost(intents, output_tokens=out),
-            tokens_in + most,
+            tokens_in + held,
             tokens_in + out,
             np.asarray(large),
         )
@@ -216,8 +216,9 @@ class FoldedMonth:
         )
 
 
-def _request(policy: Policy) -> tuple[int | None, int]:
-    return policy.request.max_input_tokens, policy.request.max_output_tokens
+def _request(policy: Policy) -> tuple[int | None, int, int]:
+    caps = policy.request
+    return caps.max_input_tokens, caps.max_output_tokens, caps.held_output_tokens
 
 
 def _sized(found: LimitTally, rules: int) -> LimitTally:
