@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from costsim.errors import SettingError, UnknownNameError
-from costsim.limits import limit_names, load_limits, parse_limits
+from costsim.limits import MemoryLedger, Scopes, limit_names, load_limits, parse_limits
 from costsim.limits.core import NO_LIMIT
 from costsim.limits.policy import nano
 from costsim.limits.rules import rules_of, watches_of
@@ -98,9 +98,7 @@ def test_a_hold_is_at_most_what_may_come_and_needs_reservations():
     with pytest.raises(SettingError, match="at most max_output_tokens, 1,000; got 1,001"):
         parse_limits({"name": "t", "request": request})
     with pytest.raises(SettingError, match="hold_output_tokens needs accounting = 'reserve'"):
-        parse_limits(
-            {"name": "t", "request": {"hold_output_tokens": 9}, "accounting": "check"}
-        )
+        parse_limits({"name": "t", "request": {"hold_output_tokens": 9}, "accounting": "check"})
 
 
 def test_tokens_are_held_as_the_hold_says_and_settled_as_they_were():

@@ -41,9 +41,10 @@ class AccountingComparison:
             delay_seconds, concurrency, calls_per_hour, spent_usd (mean), overshoot_usd (mean
             beyond the cap, with its 95% interval low and high), worst_usd (most beyond it in any
             trial), open_excess_usd (most that calls open at the last admission cost beyond their
-            holds), most_open (most calls in flight in any trial), hold_denied_share (of the calls until the last admission, refused only because
-            of open holds), formula_usd (mean overshoot by renewal theory) and bound_usd (what no
-            trial can pass: calls open at one time x what an answer can cost beyond its hold).
+            holds), most_open (most calls in flight in any trial), hold_denied_share (of the calls
+            until the last admission, refused only because of open holds), formula_usd (mean
+            overshoot by renewal theory) and bound_usd (what no trial can pass: calls open at one
+            time x what an answer can cost beyond its hold).
         """
         import pandas as pd
 

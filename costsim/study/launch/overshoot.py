@@ -125,7 +125,7 @@ def compare_accounting(
 def dearest(scenario: Scenario) -> str:
     """The feature whose calls cost the most on average, by closed form."""
     frame = scenario.expected().to_frame().dropna(subset=["usd_per_call"])
-    return str(frame.loc[frame["usd_per_call"].idxmax(), "feature_name"])
+    return str(frame["feature_name"].iloc[int(frame["usd_per_call"].argmax())])
 
 
 def _ways(

@@ -235,7 +235,7 @@ def bench_of(scenario: Scenario, feature: str, trials: int, seed: int) -> Bench:
             "sessions": Sessions(mean_calls=1), "reaction": "gives_up", "cheaper": None,
         }
     )  # fmt: skip
-    update = {
+    update: dict[str, Any] = {
         "days": 1, "week": None, "time_zone": "UTC", "features": {feature: settings},
         "profiles": {"flat": Profile(hours=[1.0] * 24)}, "incidents": {}, "price_changes": [],
         "operations": None, "limits": None, "provider_limits": {},

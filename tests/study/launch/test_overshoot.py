@@ -132,7 +132,7 @@ def test_a_result_shows_itself(found):
     assert found.headline.startswith("With 8 calls in flight, a $5.00 cap that is looked at first")
     assert "never more than $5.00." in found.headline
     assert "Holding the 95% answer" in " ".join(found.lines)
-    assert "SIMULATED small, chat, 150 trials, seed 3" in found._repr_html_()
+    assert "small, chat, 150 trials, seed 3" in found._repr_html_()
     ax = found.plot()
     assert len(ax.child_axes) == 2
     late = found.of("check", delay_seconds=600.0)["spent_usd"].iloc[-1]
