@@ -57,9 +57,8 @@ class Rules(NamedTuple):
     watch_rule: Array
     watch_level: Array
     candidates: Array  # (F, C) routes to try after the one asked for, -1 none
-    scalars: (
-        Array  # most input (-1), most output, checks, delay_us, lease_us, has policy, most held
-    )
+    # most input (-1), most output, checks, delay_us, lease_us, has policy, most output held
+    scalars: Array
 
 
 class Tables(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from costsim.errors import SettingError
 from costsim.show.formats import share, usd
@@ -14,6 +14,7 @@ from costsim.whole_files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from costsim.limits import Policy
     from costsim.show.cards import Card, Ribbon
@@ -107,6 +108,43 @@ class Recommendation:
             rows.append(row)
         return pd.DataFrame(rows)
 
+    def marked(self) -> pd.DataFrame:
+        """The base and the suggestion on the frontier's axes, by the check on new seeds.
+
+        Returns
+        -------
+        pandas.DataFrame
+            name, saved_usd, ordinary_blocked_share, given (whether it is the base).
+        """
+        import pandas as pd
+
+        columns = ["saved_usd", "ordinary_blocked_share"]
+        rows = []
+        for policy, given in ((self.base, True), (self.suggested, False)):
+            own = self.checked[self.checked["variant"] == policy.name]
+            rows.append({"name": policy.name, **own[columns].mean(), "given": given})
+        return pd.DataFrame(rows)
+
+    def plot(self, ax: Any = None) -> Axes:
+        """Dollars saved against ordinary users blocked, of all limits that were tried.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        """
+        from costsim.show import figures
+
+        bounds = [
+            one.bound for one in self.gate.requirements if one.column == "ordinary_blocked_share"
+        ]
+        return figures.limits_frontier(
+            self.to_frame(),
+            self.marked(),
+            bound=bounds[0] if bounds else None,
+            ribbon=self.ribbon,
+            ax=ax,
+        )
+
     @property
     def headline(self) -> str:
         """The suggestion in a sentence, by the check on new seeds."""
@@ -169,7 +207,7 @@ class Recommendation:
     def __repr__(self) -> str:
         return (
             f"Recommendation({self.month.scenario.name}, {len(self.candidates)} candidates): "
-            f"{self.headline} next: .compared(), .to_frame(), .write('limits.toml')"
+            f"{self.headline} next: .plot(), .compared(), .write('limits.toml')"
         )
 
     def _repr_html_(self) -> str:
