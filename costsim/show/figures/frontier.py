@@ -103,6 +103,7 @@ def _mark(ax: Axes, row: Series[float], widest: float, size: float) -> str:
             markeredgecolor="white")  # fmt: skip
     right = at > 0.55 * widest
     name = drawable(row["name"], 26)
-    say(ax, at, saved, name, by=(-9 if right else 9, -13), size=size, color=colour,
+    up = 9 if row["given"] else -13  # the two may lie side by side
+    say(ax, at, saved, name, by=(-9 if right else 9, up), size=size, color=colour,
         ha="right" if right else "left", bold=True)  # fmt: skip
     return f"{plain(row['name'], 40)} saves {usd(saved)} and blocks {share(at)}"

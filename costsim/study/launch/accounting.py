@@ -84,9 +84,10 @@ class AccountingComparison:
             checks["overshoot_low_usd"], checks["overshoot_high_usd"]
         )
         return (
-            "Mean overshoot is E[c²]/2E[c] + λ E[c (L + D)]: half a call's excess, and the dollars "
-            "in flight or not yet recorded. Computed so, it lies within the simulation's 95% "
-            f"interval at {inside.sum()} of {len(inside)} points.",
+            "What goes beyond the cap is a part of the last call, and all calls that are in flight "
+            "or not yet recorded when the cap is reached: E[c²]/2E[c] + λ E[c (L + D)] on "
+            f"average, which lies within the simulation's 95% interval at {inside.sum()} of "
+            f"{len(inside)} points.",
             *self._of_holds(),
             f"A call of {self.feature} costs {usd(self.moments.usd)} and takes "
             f"{number(self.moments.seconds, 2)} s on average.",

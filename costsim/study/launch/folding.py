@@ -196,7 +196,7 @@ class FoldedMonth:
         """Everybody's month where nothing is refused."""
         streams = len(self.rehearsal.tables.streams)
         found = nothing_tallied(self.rehearsal, 0)
-        month, week, calls = (np.zeros(streams * self.users, np.int64) for _ in range(3))
+        month, week, made, calls = (np.zeros(streams * self.users, np.int64) for _ in range(4))
         span = self.rehearsal.month
         for part, columns in zip(self.parts, parts, strict=True):
             intents, nano = part.intents, columns[2]
@@ -206,12 +206,14 @@ class FoldedMonth:
                 if len(there):
                     sums += np.bincount(cell[there], nano[there], len(sums)).astype(np.int64)
             told = self.rehearsal.within(intents, span.month)
+            made += np.bincount(cell[told], minlength=len(made))
             told |= self.rehearsal.within(intents, span.week)
             calls += np.bincount(cell[told], minlength=len(calls))
         shape = (streams, self.users)
         return found._replace(
             month_nano=month.reshape(shape),
             week_nano=week.reshape(shape),
+            made=made.reshape(shape),
             calls=calls.reshape(shape),
         )
 
