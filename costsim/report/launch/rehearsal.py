@@ -39,6 +39,7 @@ from costsim.study.launch.words import MANY
 if TYPE_CHECKING:
     import pandas as pd
 
+    from costsim.report.page import Page
     from costsim.show.cards import Card, Level, Ribbon
     from costsim.simulation.scenario import Scenario
 
@@ -159,6 +160,12 @@ class LaunchRehearsal:
 
         return pd.DataFrame(cost_rows(self.validation))
 
+    def page(self, command: str = "costsim report launch") -> Page:
+        """The page; `command` is said in its footer."""
+        from costsim.report.launch.sections import launch_page
+
+        return launch_page(self, command)
+
     @property
     def ribbon(self) -> Ribbon:
         """SIMULATED, with the scenario and the seeds."""
@@ -250,7 +257,13 @@ def rehearse_launch(
     if recommend:
         say("searching for better limits")
         better = recommend_limits(
-            wanted, policy, _searched(asked), count=candidates, seeds=search_seeds, seed=seed
+            wanted,
+            policy,
+            _searched(asked),
+            count=candidates,
+            seeds=search_seeds,
+            check_seeds=8 if size == 1 else 2,
+            seed=seed,
         )
     name = watching.name if watching is not None else ""
     lines = launch_lines(month, policy, signal, name)

@@ -128,6 +128,23 @@ def dearest(scenario: Scenario) -> str:
     return str(frame["feature_name"].iloc[int(frame["usd_per_call"].argmax())])
 
 
+def loosest(scenario: Scenario) -> str:
+    """The feature whose answers may be the longest for their usual length: its holds are loose.
+
+    Examples
+    --------
+    >>> loosest(load_scenario("surprise-40k"))
+    'summarise'
+    """
+    most = day_cap(1.0).request.max_output_tokens
+
+    def room(name: str) -> float:
+        law = scenario.features[name].output_tokens
+        return min(law.max or most, most) / law.expected
+
+    return max(scenario.features, key=room)
+
+
 def _ways(
     bench: Bench, cap: float, delays: Sequence[float], quantile: float
 ) -> tuple[dict[tuple[str, str, float], Policy], dict[str, float], dict[str, int]]:
