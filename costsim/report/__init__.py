@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from costsim.report.found_incident import FoundIncident, find_incident, incident_report
     from costsim.report.incident import IncidentReplay, replay_incident
     from costsim.report.incident_sections import incident_page
-    from costsim.report.launch.rehearsal import LaunchRehearsal, rehearse_launch
+    from costsim.report.launch.playing import rehearse_launch
+    from costsim.report.launch.rehearsal import LaunchRehearsal
     from costsim.report.launch.sections import launch_page
     from costsim.report.launch.writing import launch_report
     from costsim.report.library import Library, look_at_library
@@ -39,7 +40,7 @@ _HOMES = {
     "launch_report": "launch.writing",
     "look_at_library": "library",
     "publish": "notebook",
-    "rehearse_launch": "launch.rehearsal",
+    "rehearse_launch": "launch.playing",
     "replay_incident": "incident",
     "replay_suite": "suite_replay",
     "ribbon_of": "verdict",

@@ -9,6 +9,7 @@ from costsim.limits import Policy
 from costsim.prices import load_price_book
 from costsim.show.formats import count, day, hours, share, usd
 from costsim.simulation.request_cost import RequestCost
+from costsim.study.launch.recommendation import user_words
 from costsim.study.launch.words import cap_words
 
 if TYPE_CHECKING:
@@ -108,14 +109,11 @@ def _user_limits(scenario: Scenario, policy: Policy) -> LaunchLine:
     caps = [name for name in policy.user.stated if name.endswith("_usd")]
     if not caps:
         return LaunchLine("limits for each user", "FAIL", f"{policy.name} caps no user's dollars.")
-    stated = [
-        f"{usd(getattr(policy.user, name))} {words}"
-        for name, words in (("hour_usd", "an hour"), ("day_usd", "a day"), ("month_usd", "a month"))
-        if name in caps
-    ]
     tiers = ", more or less by tier" if policy.user.by_tier else ""
     sums = cap_words(policy, scenario)
-    return LaunchLine("limits for each user", "PASS", f"{', '.join(stated)}{tiers}. {sums}".strip())
+    return LaunchLine(
+        "limits for each user", "PASS", f"{user_words(policy)}{tiers}. {sums}".strip()
+    )
 
 
 def _budget_alert(month: LaunchMonth, policy: Policy) -> LaunchLine:

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from costsim.detect import load_suite
-from costsim.errors import SettingError
 from costsim.limits import Policy
 from costsim.report.launch.costs import cost_rows
-from costsim.report.launch.lines import LaunchLine, launch_lines
+from costsim.report.launch.lines import LaunchLine
 from costsim.report.launch.requirements import asked_of, measured_of, name_of
 from costsim.show.formats import share, usd
-from costsim.simulation.loading import load_scenario
-from costsim.simulation.run import policy_of
-from costsim.simulation.sizes import smaller
 from costsim.study import (
     AccountingComparison,
     BlockedDay,
-    Gate,
     LimitedIncidents,
     LimitsValidation,
     Recommendation,
-    blocked_day,
-    compare_accounting,
-    limit_incidents,
-    load_gate,
-    recommend_limits,
-    validate_limits,
 )
-from costsim.study.launch.first_signal import FirstSignal, first_signal
-from costsim.study.launch.recommend import DEFAULT_GATE
+from costsim.study.launch.recommendation import user_words
 from costsim.study.launch.runs import OPEN
 from costsim.study.launch.words import MANY
 
@@ -45,7 +30,6 @@ if TYPE_CHECKING:
 
 Ready = Literal["READY", "NOT READY", "UNDECIDED"]
 LEVELS: dict[Ready, Level] = {"READY": "ok", "NOT READY": "bad", "UNDECIDED": "warn"}
-Say = Callable[[str], object]
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,6 +123,7 @@ class LaunchRehearsal:
         ]
         if self.failures and self.better is not None:
             said.append(f"Better limits: {self.better.headline.removeprefix('Suggested: ')}")
+        said.append(self.room)
         passed = sum(line.verdict == "PASS" for line in self.lines)
         said.append(f"Of the five things that nobody had in the $40k week, {passed} are in place.")
         lines = tuple(line for line in said if line)
@@ -167,6 +152,35 @@ class LaunchRehearsal:
         return launch_page(self, command)
 
     @property
+    def room(self) -> str:
+        """What the budget leaves for the most blocked feature, and what serving it would take.
+
+        Empty where no feature is taken from most of its users.
+        """
+        blocked = self._blocked_features()
+        name = next(iter(blocked), "")
+        if not name or blocked[name] < MANY:
+            return ""
+        budget, found = self.scenario.monthly_budget_usd, self.validation
+        own = found.mean_of(f"feature.{name}.usd", OPEN)
+        left = budget - (found.mean_of("month_usd", OPEN) - own)
+        leaves = f"leaves {usd(left, decimals=0)} for {name}"
+        if left <= 0:
+            leaves = f"is spent without {name}"
+        said = (
+            f"The budget of {usd(budget, decimals=0)} {leaves}, which takes {usd(own, decimals=0)} "
+            "a month without limits."
+        )
+        serving = self.better.serving(name) if self.better is not None else None
+        if serving is not None:
+            said += (
+                f" The cheapest limits tried that leave it to most of its users, "
+                f"{user_words(serving.policy)} for each user, block {share(serving.blocked_share)} "
+                f"of them; the month then costs {usd(serving.spend_usd, decimals=0)}."
+            )
+        return said
+
+    @property
     def ribbon(self) -> Ribbon:
         """SIMULATED, with the scenario and the seeds."""
         return self.validation.ribbon
@@ -182,103 +196,6 @@ class LaunchRehearsal:
 
     def _repr_html_(self) -> str:
         return self.card()._repr_html_()
-
-
-def rehearse_launch(
-    scenario: Scenario | str,
-    limits: Policy | str | Path,
-    gate: Gate | str | Path | None = None,
-    *,
-    suite: str | Path = "default",
-    recommend: bool = True,
-    replicates: int = 20,
-    watch_runs: int = 20,
-    candidates: int = 64,
-    search_seeds: int = 20,
-    size: float = 1.0,
-    seed: int = 0,
-    say: Say = str,
-) -> LaunchRehearsal:
-    """Rehearse a launch: everything that its page tells.
-
-    Parameters
-    ----------
-    scenario : Scenario or str
-        Or its name or path.
-    limits : Policy, str or path
-    gate : Gate, str or path, optional
-        Requirements; by default the budget kept in 95% of months, and at most 2% of ordinary users
-        blocked.
-    suite : str or path
-        Detectors on watch, by name or file; empty for nobody.
-    recommend : bool
-        Whether to search for better limits.
-    replicates : int
-        Months to simulate, at least 2.
-    watch_runs : int
-        Runs of the incident that the suite watches; 0 leaves the question open.
-    candidates, search_seeds : int
-        Size of the search.
-    size : float
-        Share of users, calls and budget, above 0, at most 1; smaller is quicker and noisier.
-    seed : int
-        Of the studies; not negative.
-    say : callable
-        Told what begins.
-
-    Raises
-    ------
-    SettingError
-        Something is not allowed; nothing has run then.
-    """
-    wanted = load_scenario(scenario) if isinstance(scenario, str) else scenario
-    if not 0 < size <= 1:
-        raise SettingError(f"size must be above 0 and at most 1; got {size!r}")
-    if watch_runs < 0:
-        raise SettingError(f"watch_runs must be at least 0; got {watch_runs!r}")
-    wanted = smaller(wanted, size)
-    wanted = wanted.model_copy(update={"monthly_budget_usd": wanted.monthly_budget_usd * size})
-    policy = policy_of(wanted, limits)
-    assert policy is not None
-    watching = load_suite(suite) if suite else None
-    asked = DEFAULT_GATE if gate is None else gate if isinstance(gate, Gate) else load_gate(gate)
-    say(f"rehearsing {wanted.name} under {policy.name}")
-    validation = validate_limits(wanted, policy, asked, replicates, seed)
-    month = validation.month
-    day = blocked_day(month, policy, seed=seed)
-    signal: FirstSignal | None = None
-    if watching is not None and watch_runs and len(wanted.incidents) == 1:
-        say("watching for the first signal")
-        signal = first_signal(wanted, watching, replicates=watch_runs, seed=seed)
-    say("playing the library of incidents")
-    incidents = limit_incidents(policy, replicates=1, size=size, seed=seed)
-    accounting = compare_accounting(wanted, seed=seed, **_accounted(size))
-    better = None
-    if recommend:
-        say("searching for better limits")
-        better = recommend_limits(
-            wanted,
-            policy,
-            _searched(asked),
-            count=candidates,
-            seeds=search_seeds,
-            check_seeds=8 if size == 1 else 2,
-            seed=seed,
-        )
-    name = watching.name if watching is not None else ""
-    lines = launch_lines(month, policy, signal, name)
-    return LaunchRehearsal(validation, lines, day, incidents, accounting, better, name)
-
-
-def _accounted(size: float) -> dict[str, Any]:
-    """Fewer trials where a quick look is wanted."""
-    return {} if size == 1 else {"trials": 20, "concurrency": [1, 10]}
-
-
-def _searched(gate: Gate) -> Gate:
-    """The requirements that a search can look for; what incidents add is none of them."""
-    kept = tuple(one for one in gate.requirements if not one.column.startswith("incident_"))
-    return Gate(gate.name, kept) if kept else DEFAULT_GATE
 
 
 def _sentence(words: str) -> str:

@@ -215,6 +215,7 @@ def _better(found: LaunchRehearsal) -> Section:
         anchor="better",
         prose=(
             better.headline,
+            found.room,
             f"{count(len(better.candidates))} limits were tried. Further left fewer ordinary users "
             "are blocked, further up more dollars are saved: no limits lie above the blue line.",
         ),

@@ -7,7 +7,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from costsim.report.launch.rehearsal import LaunchRehearsal, Ready, rehearse_launch
+from costsim.report.launch.playing import rehearse_launch
+from costsim.report.launch.rehearsal import LaunchRehearsal, Ready
 from costsim.report.launch.sections import launch_page
 from costsim.report.page import check_target
 from costsim.simulation.loading import load_scenario

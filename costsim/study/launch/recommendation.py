@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costsim.errors import SettingError
 from costsim.show.formats import share, usd
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from costsim.show.cards import Card, Ribbon
     from costsim.study.launch.gate import Gate, GateLine
     from costsim.study.launch.month import LaunchMonth
+
+
+class Serving(NamedTuple):
+    """Limits that leave a feature to most of its users: what the month costs, whom they block."""
+
+    policy: Policy
+    spend_usd: float
+    blocked_share: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,6 +116,30 @@ class Recommendation:
             rows.append(row)
         return pd.DataFrame(rows)
 
+    def serving(self, feature: str) -> Serving | None:
+        """The cheapest limits tried that block less than half of a feature's users.
+
+        Parameters
+        ----------
+        feature : str
+
+        Returns
+        -------
+        Serving or None
+            None where no limits that were tried do.
+        """
+        column = f"feature.{feature}.blocked_share"
+        names = [policy.name for policy in self.candidates]
+        own = self.searched[self.searched["variant"].isin(names)]
+        means = own.groupby("variant")[["month_usd", column]].mean()
+        kind = means[means[column] < MANY]
+        if kind.empty:
+            return None
+        best = str(kind["month_usd"].idxmin())
+        policy = next(one for one in self.candidates if one.name == best)
+        row = kind.to_dict("index")[best]
+        return Serving(policy, float(row["month_usd"]), float(row[column]))
+
     def marked(self) -> pd.DataFrame:
         """The base and the suggestion on the frontier's axes, by the check on new seeds.
 
@@ -149,16 +181,7 @@ class Recommendation:
     def headline(self) -> str:
         """The suggestion in a sentence, by the check on new seeds."""
         _, base, found = self.compared().to_dict("records")
-        caps = self.suggested.user
-        told = ", ".join(
-            f"{usd(value)} {name}"
-            for name, value in (
-                ("an hour", caps.hour_usd),
-                ("a day", caps.day_usd),
-                ("a month", caps.month_usd),
-            )
-            if value is not None
-        )
+        told = user_words(self.suggested)
         worst = max(self.month.scenario.features, key=lambda name: found[f"{name}_blocked_share"])
         still = found[f"{worst}_blocked_share"]
         warned = (
@@ -212,3 +235,17 @@ class Recommendation:
 
     def _repr_html_(self) -> str:
         return self.card._repr_html_()
+
+
+def user_words(policy: Policy) -> str:
+    """A user's caps of dollars, in words.
+
+    Examples
+    --------
+    >>> from costsim.limits import load_limits
+    >>> user_words(load_limits("flat-caps"))
+    '$1.00 an hour, $5.00 a day, $50.00 a month'
+    """
+    caps = policy.user
+    each = (("an hour", caps.hour_usd), ("a day", caps.day_usd), ("a month", caps.month_usd))
+    return ", ".join(f"{usd(value)} {name}" for name, value in each if value is not None)
