@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Routed:
     """The candidates of a call, to be given to a ledger's `reserve` or `call`.
 
-    `candidates` are (model, upper bound in nano-dollars), what was asked for first; `skipped` says
+    `candidates` are (model, upper bound in nano-dollars), what was asked for first; the bound is of
+    the output that the policy holds, which is all of it unless `hold_output_tokens`; `skipped` says
     of each route that is left out why. `max_output_tokens` is what to send to the provider.
     """
 
@@ -143,7 +144,8 @@ class ModelRouter:
         if max_output_tokens is not None:
             most = min(most, checked_amount(max_output_tokens, "max_output_tokens"))
         at = from_microseconds(self._clock())
-        amounts = {"input_tokens": input_tokens, "max_output_tokens": most * choices}
+        held = min(most, self.policy.request.held_output_tokens)
+        amounts = {"input_tokens": input_tokens, "max_output_tokens": held * choices}
 
         def bound(name: str, by: str | None) -> int:
             unit = self.book.unit(name, at=at, service_tier=service_tier, provider=by)

@@ -148,6 +148,26 @@ class RequestCaps(FileModel):
     """A longer request is refused."""
     max_output_tokens: Count = 4096
     """Sent as max_tokens where the caller asks for more, or for nothing."""
+    hold_output_tokens: Count | None = None
+    """Output tokens that a reservation counts with, at most: by default all that may come. A
+    quantile of your answers, such as their 95th percentile, refuses fewer calls because of open
+    reservations. A cap is then overshot by no more than the longer answers of the calls open at
+    one time cost beyond their holds."""
+
+    @model_validator(mode="after")
+    def _held(self) -> Self:
+        hold, most = self.hold_output_tokens, self.max_output_tokens
+        if hold is not None and hold > most:
+            raise ValueError(
+                f"hold_output_tokens must be at most max_output_tokens, {most:,}; got {hold:,}"
+            )
+        return self
+
+    @property
+    def held_output_tokens(self) -> int:
+        """Most output tokens that a reservation counts with."""
+        hold = self.hold_output_tokens
+        return self.max_output_tokens if hold is None else hold
 
 
 Outage = Literal["deny"] | Annotated[float, Field(gt=0, le=1)]
@@ -215,6 +235,8 @@ class Policy(FileModel):
     def _one_way(self) -> Self:
         if self.accounting == "reserve" and self.recording_delay_seconds:
             raise ValueError("recording_delay_seconds needs accounting = 'check'")
+        if self.accounting == "check" and self.request.hold_output_tokens is not None:
+            raise ValueError("hold_output_tokens needs accounting = 'reserve'")
         check_ladder(self)
         return self
 

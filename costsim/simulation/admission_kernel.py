@@ -216,7 +216,7 @@ def admit(until, rules, tables, state, block, pool, out):
     provider_cell, provider_end, nothing = state.provider_cell, state.provider_end, state.nothing
     most_in, cap_out, checks = rules.scalars[0], rules.scalars[1], rules.scalars[2]
     delay, lease, limited = rules.scalars[3], rules.scalars[4], rules.scalars[5]
-    gated_rule, guarded = rules.scalars[6], rules.scalars[7]
+    gated_rule, guarded = rules.scalars[7], rules.scalars[8]
     prices = (tables.above, tables.input_pico, tables.cached_pico, tables.output_pico)
     epoch, next_edge = 0, np.int64(-1)
     while True:
@@ -306,6 +306,8 @@ def admit(until, rules, tables, state, block, pool, out):
         if state.forced[feature] >= 0:
             route = state.forced[feature]
         bound_tokens = tokens_in + bound_out
+        held_out = min(bound_out, rules.scalars[6])
+        held_tokens = tokens_in + held_out
         outcome, reason, by_holds = ADMITTED, np.int64(0), False
         retry_at = np.int64(reacting.NO_MOMENT)
         failed, latency, held = np.int64(0), np.int64(0), np.int64(0)
@@ -337,8 +339,8 @@ def admit(until, rules, tables, state, block, pool, out):
                     continue
                 ask_nano, ask_tokens = np.int64(1), np.int64(1)
                 if not checks:
-                    ask_nano = pricing.bound_nano(*prices, epoch, candidate, tokens_in, bound_out)
-                    ask_tokens = bound_tokens
+                    ask_nano = pricing.bound_nano(*prices, epoch, candidate, tokens_in, held_out)
+                    ask_tokens = held_tokens
                 asked, number = False, np.int64(-1)
                 if gated >= 0:  # the ladder: what was asked for is stopped before cheaper routes
                     gate = rules.gates[feature]
@@ -427,7 +429,7 @@ def admit(until, rules, tables, state, block, pool, out):
             kind = CORRECT if lapses else SETTLE
             slot = new_event(pool, s, kind, row, attempt, tries, flags, feature)
             n = pool.numbers[slot]
-            n[0], n[1], n[2], n[3] = held, bound_tokens, total, used_in + used_out
+            n[0], n[1], n[2], n[3] = held, held_tokens, total, used_in + used_out
             for period in range(1, 4):
                 n[3 + period] = rules.window[period]
             pool.edition[slot] = s[EDITION]
@@ -437,7 +439,7 @@ def admit(until, rules, tables, state, block, pool, out):
                         rules.held[cells[i]] += 1
                 push(pool, block, s, now + latency + delay, slot)
             else:
-                core.hold(cells, units, count, held, bound_tokens, rules.held)
+                core.hold(cells, units, count, held, held_tokens, rules.held)
                 push(pool, block, s, now + latency, slot)
             if lapses:
                 twin = new_event(pool, s, EXPIRE, row, attempt, tries, flags, feature)

@@ -139,7 +139,7 @@ def _candidates(
 
 def _scalars(policy: Policy | None) -> list[int]:
     if policy is None:
-        return [-1, NO_LIMIT, 0, 0, NO_LIMIT, 0]
+        return [-1, NO_LIMIT, 0, 0, NO_LIMIT, 0, NO_LIMIT]
     most_in = policy.request.max_input_tokens
     return [
         -1 if most_in is None else most_in,
@@ -148,6 +148,7 @@ def _scalars(policy: Policy | None) -> list[int]:
         round(policy.recording_delay_seconds * 1e6),
         round(policy.lease_seconds * 1e6),
         1,
+        policy.request.held_output_tokens,
     ]
 
 

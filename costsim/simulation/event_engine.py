@@ -241,6 +241,9 @@ class EventAdmission:
         if most_out >= 0:
             tokens_out = min(tokens_out, most_out)
         bound_out = most_out if most_out >= 0 else tokens_out
+        held_out = bound_out
+        if self._policy:
+            held_out = min(bound_out, self._policy.request.held_output_tokens)
         if self._forced.get(feature, -1) >= 0:
             route = self._forced[feature]
         outcome, reason, by_holds, retry_at = ADMITTED, 0, False, reacting.NO_MOMENT
@@ -254,7 +257,7 @@ class EventAdmission:
             others = self._candidates.get(feature, ())
             routes = [route, *(r for r in others if r != route)]
             bounds = [
-                (self.tables.routes[r].model, self._bound(epoch, r, tokens_in, bound_out))
+                (self.tables.routes[r].model, self._bound(epoch, r, tokens_in, held_out))
                 for r in routes
             ]
             answer = self._ledger.reserve(

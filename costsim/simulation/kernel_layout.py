@@ -60,8 +60,9 @@ class Rules(NamedTuple):
     gates: Array  # (F, 4) organisation's month: limit and level of what is asked for, of the rest
     cheap: Array  # (F, routes) whether a downgrade leads there
     pace: Array  # (U, 3) burst guard: interval, how far ahead of it, when at pace again
-    scalars: Array  # most input (-1), most output, checks, delay_us, lease_us, has policy,
-    #                 the gated rule (-1), has a burst guard
+    # most input (-1), most output, checks, delay_us, lease_us, has policy, most output held,
+    # the gated rule (-1), has a burst guard
+    scalars: Array
 
 
 class Tables(NamedTuple):

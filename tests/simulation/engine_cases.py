@@ -162,6 +162,8 @@ def _limits(rng: Any, pick: Any, maybe: Any, names: list[str], zone: str) -> dic
         "organisation": caps(6),
         "enforce_organisation": maybe(0.8),
     }
+    if not checks and maybe(0.3):
+        limits["request"]["hold_output_tokens"] = pick(1, 60, 200)
     if checks and maybe(0.6):
         limits["recording_delay_seconds"] = pick(1, 90, 5000)
     if maybe(0.3):

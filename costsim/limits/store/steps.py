@@ -228,7 +228,7 @@ class Core:
                     return Denied(scope, why, at, wait, cap=cap)
         answer = self._local.reserve(
             request.call_id, request.scopes, request.candidates,
-            input_tokens=request.input_tokens, max_output_tokens=request.max_output_tokens,
+            input_tokens=request.input_tokens, max_output_tokens=request.held_output_tokens,
         )  # fmt: skip
         if isinstance(answer, Granted):
             self.outbox.pop(request.call_id, None)  # not to be cancelled

@@ -81,7 +81,7 @@ class FoldedMonth:
         self.rehearsal = rehearsal
         self.parts = parts
         self.users = len(rehearsal.tables.arrays.tier_of)
-        self._plain: dict[tuple[int | None, int], _Calls] = {}
+        self._plain: dict[tuple[int | None, int, int], _Calls] = {}
         self._peaks: dict[tuple[object, ...], Ints] = {}
 
     def run(self, policy: Policy, spent: SpendByMinute | None = None) -> LimitTally:
@@ -188,21 +188,21 @@ class FoldedMonth:
 
     def _of_part(self, intents: Intents, policy: Policy) -> tuple[Ints, ...]:
         """Columns of :class:`_Calls` but the first."""
-        cap_in, cap_out = _request(policy)
+        cap_in, cap_out, cap_held = _request(policy)
         most = np.where(intents.max_output < 0, cap_out, np.minimum(intents.max_output, cap_out))
-        out = np.minimum(intents.output_tokens, most)
+        out, held = np.minimum(intents.output_tokens, most), np.minimum(most, cap_held)
         cost, tokens_in = self.rehearsal.cost, intents.input_tokens
-        bound = cost(intents, cached_tokens=np.zeros_like(tokens_in), output_tokens=most)
+        bound = cost(intents, cached_tokens=np.zeros_like(tokens_in), output_tokens=held)
         prices = self.rehearsal.recorder.prices
         if (prices.cached_pico > prices.input_pico).any():  # a hold is by the dearest rate
-            bound = np.maximum(bound, cost(intents, cached_tokens=tokens_in, output_tokens=most))
+            bound = np.maximum(bound, cost(intents, cached_tokens=tokens_in, output_tokens=held))
         latency = intents.first_us + out * intents.pace_ns // 1000
         large = np.zeros(len(out), np.bool_) if cap_in is None else tokens_in > cap_in
         return (
             intents.time_us + latency,
             bound,
             cost(intents, output_tokens=out),
-            tokens_in + most,
+            tokens_in + held,
             tokens_in + out,
             np.asarray(large),
         )
@@ -211,7 +211,7 @@ class FoldedMonth:
         """Everybody's month where nothing is refused."""
         streams = len(self.rehearsal.tables.streams)
         found = nothing_tallied(self.rehearsal, 0)
-        month, week, calls = (np.zeros(streams * self.users, np.int64) for _ in range(3))
+        month, week, made, calls = (np.zeros(streams * self.users, np.int64) for _ in range(4))
         span = self.rehearsal.month
         for part, columns in zip(self.parts, parts, strict=True):
             intents, nano = part.intents, columns[2]
@@ -221,18 +221,21 @@ class FoldedMonth:
                 if len(there):
                     sums += np.bincount(cell[there], nano[there], len(sums)).astype(np.int64)
             told = self.rehearsal.within(intents, span.month)
+            made += np.bincount(cell[told], minlength=len(made))
             told |= self.rehearsal.within(intents, span.week)
             calls += np.bincount(cell[told], minlength=len(calls))
         shape = (streams, self.users)
         return found._replace(
             month_nano=month.reshape(shape),
             week_nano=week.reshape(shape),
+            made=made.reshape(shape),
             calls=calls.reshape(shape),
         )
 
 
-def _request(policy: Policy) -> tuple[int | None, int]:
-    return policy.request.max_input_tokens, policy.request.max_output_tokens
+def _request(policy: Policy) -> tuple[int | None, int, int]:
+    caps = policy.request
+    return caps.max_input_tokens, caps.max_output_tokens, caps.held_output_tokens
 
 
 def _sized(found: LimitTally, rules: int) -> LimitTally:

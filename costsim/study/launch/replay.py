@@ -182,6 +182,7 @@ def _choices(
     cost = calls["total_cost_nano"].astype("int64").to_numpy()
     cap = policy.request.max_output_tokens
     asked = calls["max_tokens"].astype("Int64").fillna(cap).clip(upper=cap).to_numpy(np.int64)
+    asked = np.minimum(asked, policy.request.held_output_tokens)
     own, missing = _bound(calls, None, asked, cost, book)
     names = ["", *sorted(set(calls["feature_name"].dropna()))]
     first = _Choice("as recorded", own.tolist(), cost.tolist())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from costsim.errors import SettingError, UnknownNameError
 from costsim.show.formats import count, share, usd
@@ -16,6 +16,7 @@ from costsim.study.launch.statistics import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from costsim.limits import Policy
     from costsim.records import Records
@@ -40,7 +41,7 @@ class LimitsReplay(Judged):
     gate: Gate | None = None
     waive_evaluation: bool = False
 
-    NEXT = "replay.to_frame(), .blocked(), .refusals()"
+    NEXT = "replay.to_frame(), .blocked(), .refusals(), .plot()"
 
     @cached_property
     def lines(self) -> tuple[GateLine, ...]:
@@ -134,6 +135,35 @@ class LimitsReplay(Judged):
             ["kind", "blocked_share"], ascending=[True, False], kind="stable", ignore_index=True
         )
 
+    def plot(self, ax: Any = None) -> Axes:
+        """Each month's dollars as paid and as admitted, and who is blocked.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        """
+        import pandas as pd
+
+        from costsim.show import figures
+
+        months = self.to_frame()
+        dots = pd.concat(
+            [
+                pd.DataFrame({"variant": name, "usd": months[column]})
+                for name, column in (("as paid", "paid_usd"), (self.policy.name, "admitted_usd"))
+            ]
+        )
+        blocked = self.blocked()
+        return figures.limits_effect(
+            dots,
+            # one history: there is no interval
+            blocked.assign(low=blocked["blocked_share"], high=blocked["blocked_share"]),
+            budget_usd=self.records.manifest.monthly_budget_usd,
+            each="month",
+            ribbon=self.ribbon,
+            ax=ax,
+        )
+
     def refusals(self) -> pd.DataFrame:
         """Which limit refuses: scope, window, attempts, share."""
         refused = self.calls[~self.calls["admitted"]]
@@ -181,4 +211,4 @@ class LimitsReplay(Judged):
         return f"history under {self.policy.name}"
 
     def __repr__(self) -> str:
-        return f"LimitsReplay({self.headline}) next: .to_frame(), .blocked(), .refusals()"
+        return f"LimitsReplay({self.headline}) next: .to_frame(), .blocked(), .plot()"

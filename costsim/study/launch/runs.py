@@ -180,13 +180,15 @@ def open_tally(rehearsal: Rehearsal, intents: Intents) -> LimitTally:
     nano = rehearsal.cost(intents)
     cell = (intents.sequence >> (DAY_BITS + INDEX_BITS)) * users + intents.user
 
-    def summed(days: tuple[int, int]) -> NDArray[np.int64]:
+    def summed(days: tuple[int, int], *, dollars: bool = True) -> NDArray[np.int64]:
         there = rehearsal.within(intents, days)
-        found = np.bincount(cell[there], nano[there], minlength=streams * users)
+        weights = nano[there] if dollars else None
+        found = np.bincount(cell[there], weights, minlength=streams * users)
         return found.astype(np.int64).reshape(streams, users)
 
     return nothing_tallied(rehearsal, 0)._replace(
         month_nano=summed(month.month),
         week_nano=summed(month.week),
+        made=summed(month.month, dollars=False),
         calls=intended_calls(rehearsal, intents),
     )

@@ -38,15 +38,16 @@ class LimitTally(NamedTuple):
     """Sums of a month's attempts, each of shape (streams, users) unless said otherwise.
 
     A stream is a feature's traffic or one of its cohorts: what the user wanted, whatever became
-    of it. `month_nano` and `week_nano` are nano-dollars of the month and of the scenario's week.
-    `calls` are first attempts, `retries` later ones, `denied` refusals of a limit, `holds` those
-    refused by open reservations alone, `downgraded` calls sent to another model. `reasons` has the
-    shape (codes + rules, users): refusals by what refused. `unsent` are calls that were not made
-    because their user had left.
+    of it. `month_nano` and `week_nano` are nano-dollars of the month and of the scenario's week,
+    `made` the calls that were admitted in the month. `calls` are first attempts, `retries` later
+    ones, `denied` refusals of a limit, `holds` those refused by open reservations alone,
+    `downgraded` calls sent to another model. `reasons` has the shape (codes + rules, users):
+    refusals by what refused. `unsent` are calls that were not made because their user had left.
     """
 
     month_nano: Ints
     week_nano: Ints
+    made: Ints
     calls: Ints
     retries: Ints
     denied: Ints
@@ -105,9 +106,11 @@ def tally(attempts: Attempts, rehearsal: Rehearsal, rules: int) -> LimitTally:
     why = (attempts.reason[stopped].astype(np.int64) + len(_CODES)) * users
     reasons = np.bincount(why + attempts.user[stopped], minlength=(len(_CODES) + rules) * users)
     in_month = None if month.days == month.month else rehearsal.within(attempts, month.month)
+    made = outcome == ADMITTED
     return LimitTally(
         month_nano=summed(in_month, attempts.total_nano),
         week_nano=summed(rehearsal.within(attempts, month.week), attempts.total_nano),
+        made=summed(made if in_month is None else made & in_month),
         calls=summed(~(later | unsent)),
         retries=summed(later & ~unsent),
         denied=summed(refused),

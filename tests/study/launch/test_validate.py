@@ -97,6 +97,7 @@ def test_who_was_denied_is_what_the_records_say(found, by_records):
         assert row["denied"] == len(denied)
         assert row["retries"] == (records["attempt"] > 1).sum()
         active, blocked = set(meant["user_id"]), set(denied["user_id"])
+        assert row["active_users"] == len(active)
         assert row["blocked_share"] == pytest.approx(len(blocked & active) / len(active))
         ordinary = active - set(meant.loc[meant["feature_name"] == "deep", "user_id"])
         assert row["ordinary_blocked_share"] == pytest.approx(
@@ -114,6 +115,9 @@ def test_who_was_denied_is_what_the_records_say(found, by_records):
             share = len(set(of)) / users.nunique()
             assert row[f"feature.{feature}.blocked_share"] == pytest.approx(share)
             assert row[f"feature.{feature}.denied"] == len(of)
+            assert row[f"feature.{feature}.users"] == users.nunique()
+            own = records[records["feature_name"] == feature]
+            assert row[f"feature.{feature}.made"] == (own["status"] != "denied").sum()
         decisions = result.decisions
         down = decisions[decisions["decision"] == "downgrade"]["attempts"].sum()
         assert row["downgraded"] == down
