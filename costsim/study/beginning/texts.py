@@ -76,7 +76,7 @@ def limits_text(plan: Plan) -> str:
         "# [feature.deep_analysis]",
         f"# day_usd = {toml_value(plan.part(DAY_SHARE / 4))}  # a quarter of the day's cap",
         '# downgrade_to = ["gpt-4o-mini"]  # tried, where offered, before a refusal',
-        "# A route says when and how it was tried that it does the work; the check fails otherwise.",
+        "# A route says when and how it was tried that it does the work, or the check fails.",
         '# evaluated."gpt-4o-mini" = { on = 2026-10-01, how = "200 graded replies, 96% as good" }',
         "",
         "# Everything together.",
