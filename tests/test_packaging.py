@@ -137,7 +137,7 @@ def test_the_wheel_carries_data_and_notebooks(tmp_path: Path) -> None:
         assert files
         assert files <= names
     scripts = {str(p.relative_to(ROOT)) for p in (ROOT / "costsim").rglob("*.lua")}
-    assert len(scripts) == 5
+    assert len(scripts) == 6
     assert scripts <= names
     assert {f"costsim/_notebooks/{p.name}" for p in (ROOT / "notebooks").glob("*.ipynb")} <= names
 

@@ -114,7 +114,7 @@ def operated(
     if (redis_url is None) == (controls is None):
         raise SettingError(
             "give --redis URL (and --tenant) of a shared ledger, or --controls FILE of a ledger "
-            f"in process; got {'both' if redis_url else 'neither'}"
+            f"in process; got {'both (COSTSIM_REDIS counts)' if redis_url else 'neither'}"
         )
     if redis_url is None:
         with ExitStack() as stack:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from costsim.detect.alarms import COLUMNS
-from costsim.detect.hours import bin_start
+from costsim.detect.hours import bin_start, hour_of_week
 from costsim.detect.presets import presets, z_score
 from costsim.detect.rules import FixedThreshold, UserShare
 from costsim.detect.series_detector import SeriesDetector
@@ -152,12 +152,12 @@ def scan(
     whole = (index >= low) & (index + width <= high)
     begin = None if start is None else bin_start(start, "start")
     tables = []
+    since = None if begin is None or not whole.any() else max(begin, index[whole][0])
     for detector in detectors:
-        for name, usd in heard.each(detector.channel).items():
-            series = usd[whole]
-            if series.notna().sum() == 0:
-                continue
-            since = None if begin is None else max(begin, series.index[0])
+        each = {name: usd[whole] for name, usd in heard.each(detector.channel).items()}
+        each = {name: usd for name, usd in each.items() if usd.notna().any()}
+        for name in _that_alarm(detector, each, since, records.time_zone, bin_minutes):
+            series = each[name]
             alarms = detector.alarms(series, since, records.time_zone, quiet_hours, bin_minutes)
             if len(alarms):
                 tables.append(alarms.to_frame().assign(of=name, channel=detector.channel))
@@ -173,6 +173,27 @@ def scan(
     hours = int(whole.sum()) * bin_minutes // 60
     zone, notes = records.time_zone, _notes(hours)
     return Findings(found, tuple(detectors), spend, zone, hours, notes, bin_minutes)
+
+
+def _that_alarm(
+    detector: SeriesDetector,
+    each: dict[str, pd.Series[Any]],
+    start: pd.Timestamp | None,
+    time_zone: str,
+    bin_minutes: int,
+) -> list[str]:
+    """The series that a detector alarms on, asked of all at once where they are several."""
+    import pandas as pd
+
+    if len(each) < 2:
+        return list(each)
+    values = pd.DataFrame(each)
+    index = pd.DatetimeIndex(values.index)
+    begin = 0 if start is None else int(index.searchsorted(start))
+    first = detector.first_alarm(
+        values.to_numpy().T, hour_of_week(index, time_zone), begin, bin_minutes=bin_minutes
+    )
+    return [name for name, at in zip(each, first, strict=True) if at >= 0]
 
 
 def scan_series(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, get_args, runtime_checkable
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -150,12 +151,43 @@ def any_statistic(
     >>> any_statistic(FixedThreshold(20.0), two, [0, 1]).tolist()
     [[5.0, 7.0]]
     """
-    result: FloatArray = np.full(values.shape[:2], np.nan)
-    for one in range(values.shape[2]):
-        layer = np.ascontiguousarray(values[:, :, one])
-        path = detector.statistic(layer, hour_of_week, start, bin_minutes)
-        np.fmax(result, path, out=result)
-    return result
+    found = [
+        largest(detector.statistic(slab, hour_of_week, start, bin_minutes), len(values))
+        for slab in slabs(values)
+    ]
+    return np.asarray(np.fmax.reduce(found))
+
+
+MOST_CELLS: Final = 8_000_000
+"""Of the series that are gone through at once: 64 MB an array."""
+
+
+def slabs(values: FloatArray) -> Iterator[FloatArray]:
+    """The series of a channel, as many at once as memory is good for.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_runs, T) or (n_runs, T, n_series)
+
+    Yields
+    ------
+    ndarray, shape (k * n_runs, T)
+        The first series of all runs, then the second: what :func:`largest` folds.
+    """
+    if values.ndim == 2:
+        yield values
+        return
+    runs, bins, series = values.shape
+    each = max(1, MOST_CELLS // max(runs * bins, 1))
+    for one in range(0, series, each):
+        yield np.ascontiguousarray(values[:, :, one : one + each].transpose(2, 0, 1)).reshape(
+            -1, bins
+        )
+
+
+def largest(paths: FloatArray, n_runs: int) -> FloatArray:
+    """Of each run the largest of its series in each bin, from (k * n_runs, T) to (n_runs, T)."""
+    return np.asarray(np.fmax.reduce(paths.reshape(-1, n_runs, paths.shape[1])))
 
 
 class SeriesDetectorBase(ABC):

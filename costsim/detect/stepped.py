@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -41,12 +42,37 @@ class SteppedDetector(SeriesDetectorBase):
         self, values: ArrayLike, hour_of_week: ArrayLike, start: int = 0, bin_minutes: int = 60
     ) -> FloatArray:
         """Threshold-free statistic of each bin; see `SeriesDetector`."""
+        return self.watches(values, hour_of_week, [start], bin_minutes)
+
+    def watches(
+        self,
+        values: ArrayLike,
+        hour_of_week: ArrayLike,
+        starts: Sequence[int],
+        bin_minutes: int = 60,
+    ) -> FloatArray:
+        """Statistics of several watches in a row, in one pass over their history.
+
+        Parameters
+        ----------
+        values, hour_of_week, bin_minutes
+            As of :meth:`statistic`.
+        starts : sequence of int
+            Bins at which a watch begins and the one before it ends, rising.
+
+        Returns
+        -------
+        ndarray
+            As of :meth:`statistic` at each start, up to the next.
+        """
         rows = time_rows(values)
         hours = checked_hours(hour_of_week, len(rows)).tolist()
-        first = checked_start(start, len(rows))
+        first, later = checked_start(starts[0], len(rows)), set(starts[1:])
         state = self.begin(rows.shape[1], self.width(bin_minutes))
         result = np.full_like(rows, np.nan)
         for i, (row, hour, out) in enumerate(zip(rows, hours, result, strict=True)):
+            if i in later:
+                state.restart()
             statistic = state.step(row, hour, i >= first)[1]
             if i >= first:
                 out[:] = np.where(np.isnan(row), np.nan, statistic)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final
 
@@ -56,7 +56,7 @@ class Standing:
     active: tuple[Control, ...] = ()
     since_us: int = 0
     till_us: int = FOR_EVER
-    stops: Mapping[tuple[str, str], int | None] = ()  # type: ignore[assignment]
+    stops: Mapping[tuple[str, str], int | None] = field(default_factory=dict)
 
     @property
     def watches(self) -> tuple[Watch, ...]:

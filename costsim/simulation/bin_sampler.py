@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class HourlySpend:
+class BinnedSpend:
     """Dollars of several runs, each array of shape ``(runs, bins)``.
 
     `total`, `top_user` and `top_feature` are what detectors read; `excess` are the dollars that
@@ -55,7 +55,7 @@ class HourlySpend:
         values: Floats = self.each[name] if name in self.each else getattr(self, name)
         return values[:, :, int(one)] if one else values
 
-    def runs(self, picked: NDArray[np.int64]) -> HourlySpend:
+    def runs(self, picked: NDArray[np.int64]) -> BinnedSpend:
         """Some of the runs, in the order in which their numbers are given."""
         plain = ("total", "top_user", "top_feature", "excess")
         values: dict[str, Any] = {name: getattr(self, name)[picked] for name in plain}
@@ -63,7 +63,7 @@ class HourlySpend:
         return replace(self, **values, each=each)
 
     @classmethod
-    def joined(cls, parts: Sequence[HourlySpend]) -> HourlySpend:
+    def joined(cls, parts: Sequence[BinnedSpend]) -> BinnedSpend:
         """Runs of several scenarios over the same hours, one after another.
 
         Where one has more series than another in a channel of `each`, the other's are missing.
@@ -89,9 +89,9 @@ class HourlySpend:
         return replace(first, **values, each=each)
 
 
-def sample_hourly(
+def sample_bins(
     scenario: Scenario, seeds: Sequence[int], *, bin_minutes: int = 60, workers: int = 2
-) -> HourlySpend:
+) -> BinnedSpend:
     """Draw the dollars of a scenario by hour, or finer, for some seeds: as detectors hear them.
 
     Limits are not in it; what is approximate is said at
@@ -115,7 +115,7 @@ def sample_hourly(
     Examples
     --------
     >>> from costsim.simulation import load_scenario
-    >>> spend = sample_hourly(load_scenario("quiet"), seeds=[1, 2])
+    >>> spend = sample_bins(load_scenario("quiet"), seeds=[1, 2])
     >>> spend.total.shape, bool(spend.excess.any())
     ((2, 840), False)
     """
@@ -135,7 +135,7 @@ def sample_hourly(
     if not scenario.population.tiers:  # users of no tier make no series
         each["tier"] = np.full_like(each["tier"], np.nan)
     hours = plan.bin_of_week // plan.per_hour
-    return HourlySpend(total, top_user, top_feature, excess, hours, each, bin_minutes)
+    return BinnedSpend(total, top_user, top_feature, excess, hours, each, bin_minutes)
 
 
 def _channels(run: RunSpend, per_hour: int) -> tuple[Floats, ...]:

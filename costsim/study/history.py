@@ -10,7 +10,7 @@ import numpy as np
 
 from costsim.detect.hours import HOURS_IN_WEEK, hour_of_week
 from costsim.errors import DataError
-from costsim.simulation.bin_sampler import HourlySpend
+from costsim.simulation.bin_sampler import BinnedSpend
 from costsim.spend.series import channels
 from costsim.study.quiet import TRAINING_DAYS, WATCH_DAYS, WATCHES, Quiet
 
@@ -156,5 +156,5 @@ def bootstrap_runs(
     top_user, top_feature = laid.pop("top_user"), laid.pop("top_feature")
     hours = np.tile(np.repeat(np.arange(HOURS_IN_WEEK), 60 // bin_minutes), count)
     nothing = np.zeros_like(total)
-    spend = HourlySpend(total, top_user, top_feature, nothing, hours, laid, bin_minutes)
+    spend = BinnedSpend(total, top_user, top_feature, nothing, hours, laid, bin_minutes)
     return Quiet(spend, -(-training // 7) * HOURS_IN_WEEK, laid["feature"].shape[2])

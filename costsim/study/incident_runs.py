@@ -13,7 +13,7 @@ import numpy as np
 from costsim.detect import SeriesDetector, any_statistic, first_crossings
 from costsim.detect.hours import HOURS_IN_WEEK
 from costsim.errors import SettingError
-from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
+from costsim.simulation.bin_sampler import BinnedSpend, sample_bins
 from costsim.simulation.calendar import HOUR_US
 from costsim.study.quiet import LEAST_HISTORY_DAYS, training_days
 
@@ -102,7 +102,7 @@ class IncidentRuns:
 
     Attributes
     ----------
-    spend : HourlySpend
+    spend : BinnedSpend
         Of all runs, in the order of their seeds.
     start : int
         Bin at which watching begins.
@@ -111,14 +111,14 @@ class IncidentRuns:
         runs, a movable one at hours spread evenly over the week.
     """
 
-    spend: HourlySpend
+    spend: BinnedSpend
     start: int
     launch: Ints
     onset: Ints
     end: Ints
 
     @classmethod
-    def at(cls, watches: Sequence[IncidentWatch], spend: HourlySpend) -> IncidentRuns:
+    def at(cls, watches: Sequence[IncidentWatch], spend: BinnedSpend) -> IncidentRuns:
         """From runs that are there already, and the watch of each; all start at one hour."""
         launch, onset, end = (
             np.array([getattr(watch, name) for watch in watches])
@@ -148,7 +148,7 @@ class IncidentRuns:
         later = [one * HOURS_IN_WEEK // strata for one in range(strata)]
         days = scenario.days + (7 if strata > 1 else 0)
         parts = [
-            sample_hourly(
+            sample_bins(
                 _moved(scenario, hours, days),
                 seeds[one::strata],
                 bin_minutes=bin_minutes,
@@ -157,7 +157,7 @@ class IncidentRuns:
             for one, hours in enumerate(later)
         ]
         place = np.concatenate([np.arange(one, len(seeds), strata) for one in range(strata)])
-        spend = HourlySpend.joined(parts).runs(np.argsort(place))
+        spend = BinnedSpend.joined(parts).runs(np.argsort(place))
         watches = [watch.moved(later[run % strata]) for run in range(len(seeds))]
         return cls.at(watches, spend)
 

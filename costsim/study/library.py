@@ -11,7 +11,7 @@ import numpy as np
 
 from costsim.detect import SeriesDetector, Suite, compared_detectors
 from costsim.errors import SettingError
-from costsim.simulation.bin_sampler import sample_hourly
+from costsim.simulation.bin_sampler import sample_bins
 from costsim.simulation.loading import load_scenario, scenario_names
 from costsim.study.compare import compare_detectors, default_suite
 from costsim.study.comparison import Comparison
@@ -263,7 +263,7 @@ def benign_weeks(suite: Suite, *, runs: int = 200, seed: int = 0, workers: int =
     for name in ("quiet", *BENIGN):
         scenario = load_scenario(name)
         minutes = suite.bin_minutes
-        spend = sample_hourly(
+        spend = sample_bins(
             scenario, study_seeds(seed, 6, runs), bin_minutes=minutes, workers=workers
         )
         start, end, days = _span(scenario)

@@ -17,6 +17,7 @@ def one_thread() -> Iterator[None]:
 
     The settings belong to the process, so of several threads inside the first sets them and the
     last puts back what was there. numba needs none: no kernel here is compiled to run in parallel.
+    A Ctrl-C that a library made an error of is one again.
 
     Examples
     --------
@@ -34,6 +35,12 @@ def one_thread() -> Iterator[None]:
         _inside += 1
     try:
         yield
+    except RuntimeError as error:
+        from costsim.records.dataset import was_stopped
+
+        if was_stopped(error):
+            raise KeyboardInterrupt from error
+        raise
     finally:
         with _lock:
             _inside -= 1

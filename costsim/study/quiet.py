@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from costsim.detect import Baseline, Detector, SeriesDetector, any_statistic
+from costsim.detect import Baseline, Detector, SeriesDetector
 from costsim.detect.baselines import Reading
+from costsim.detect.series_detector import largest, slabs
+from costsim.detect.stepped import SteppedDetector
 from costsim.errors import SettingError
-from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
+from costsim.simulation.bin_sampler import BinnedSpend, sample_bins
 from costsim.study.false_alarms import HOURS_A_MONTH, FalseAlarms, Paths
 from costsim.study.ordinary import OrdinaryLife
 
@@ -37,7 +39,7 @@ class Quiet:
     The first `ordinary_features` of the series a feature are always there; others are launches.
     """
 
-    spend: HourlySpend
+    spend: BinnedSpend
     training_hours: int
     ordinary_features: int
     _readings: dict[tuple[Baseline, str], list[tuple[Floats, Reading]]] = field(
@@ -58,26 +60,39 @@ class Quiet:
         """
         values, week = self.spend.channel(detector.channel), self.spend.hour_of_week
         minutes, per_hour = self.spend.bin_minutes, self.spend.per_hour
-        bins, watch = values.shape[1], WATCH_DAYS * 24 * per_hour
-        first = self.training_hours * per_hour
+        runs, bins = values.shape[:2]
+        watch, first = WATCH_DAYS * 24 * per_hour, self.training_hours * per_hour
         spans = [(a, a + watch) for a in range(first, bins - watch + 1, watch)]
-        many = values.ndim == 3  # a series a feature
-        if not isinstance(detector, Detector):
-            statistic = any_statistic if many else _statistic
-            return [
-                statistic(detector, values[:, :end], week[:end], start, minutes)[:, start:]
-                for start, end in spans
+        if isinstance(detector, Detector):
+            found = [
+                [detector.charted(*one, a, b, minutes)[a:].T for a, b in spans]
+                for one in self._read(detector)
             ]
-        key = (detector.baseline, detector.channel)
-        if key not in self._readings:  # several charts share one baseline
-            layers = [layer.T for layer in _layers(values)]
-            self._readings[key] = [(rows, detector.read(rows, week, minutes)) for rows in layers]
-        return [
-            np.fmax.reduce(
-                [detector.charted(*one, a, b, minutes)[a:].T for one in self._readings[key]]
+        elif isinstance(detector, SteppedDetector):
+            end, starts = spans[-1][1], [a for a, _ in spans]
+            paths = (
+                detector.watches(slab[:, :end], week[:end], starts, minutes)
+                for slab in slabs(values)
             )
-            for a, b in spans
+            found = [[path[:, a:b] for a, b in spans] for path in paths]
+        else:
+            found = [
+                [detector.statistic(slab[:, :b], week[:b], a, minutes)[:, a:] for a, b in spans]
+                for slab in slabs(values)
+            ]
+        return [
+            np.fmax.reduce([largest(path, runs) for path in of_watch])
+            for of_watch in zip(*found, strict=True)
         ]
+
+    def _read(self, detector: Detector) -> list[tuple[Floats, Reading]]:
+        """The channel against the detector's baseline, which several charts share."""
+        key = (detector.baseline, detector.channel)
+        if key not in self._readings:
+            rows = [slab.T for slab in slabs(self.spend.channel(detector.channel))]
+            week, minutes = self.spend.hour_of_week, self.spend.bin_minutes
+            self._readings[key] = [(part, detector.read(part, week, minutes)) for part in rows]
+        return self._readings[key]
 
     def paths(self, detector: SeriesDetector) -> Paths:
         """The detector's statistic in all watches, ready for any threshold."""
@@ -91,17 +106,6 @@ class Quiet:
         paths = [self.paths(detector) for detector in detectors]
         firsts = [p.first(d.threshold) for d, p in zip(detectors, paths, strict=True)]
         return paths[0].false_alarms(*firsts)
-
-
-def _layers(values: Floats) -> list[Floats]:
-    """A channel's series, each of shape ``(runs, bins)``."""
-    return [values] if values.ndim == 2 else [values[:, :, i] for i in range(values.shape[2])]
-
-
-def _statistic(
-    detector: SeriesDetector, values: Floats, week: NDArray[np.int64], start: int, bin_minutes: int
-) -> Floats:
-    return detector.statistic(values, week, start, bin_minutes)
 
 
 def quiet_runs(
@@ -136,9 +140,9 @@ def quiet_runs(
     parts, start, features = [], 0, len(scenario.without_launches().features)
     for each in life.spread(seeds):
         lived = life.scenario(scenario, days=days, key=each[0])
-        parts.append(sample_hourly(lived, each, bin_minutes=bin_minutes, workers=workers))
+        parts.append(sample_bins(lived, each, bin_minutes=bin_minutes, workers=workers))
         start = int(lived.calendar.day_starts[training])
-    return Quiet(HourlySpend.joined(parts), start, features)
+    return Quiet(BinnedSpend.joined(parts), start, features)
 
 
 def training_days(scenario: Scenario) -> int:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costsim.errors import DataError, SettingError
-from costsim.records.dataset import was_stopped
 from costsim.simulation.loading import load_scenario
 from costsim.simulation.result import SimulationResult
 from costsim.study.aggregates import spend_totals
@@ -120,17 +119,12 @@ def _run(task: _Task) -> dict[str, Any]:
 
     (name, scenario, limits), seed = task.variant, task.seed
     out = task.out / name / f"seed-{seed}" if task.out else None
-    try:
-        with one_thread():
-            # the first days of a run have no place among whole ones
-            result = simulate(
-                scenario, seed=seed, limits=limits, out=out, workers=1, keep_stopped=False
-            )
-            found = task.summarise(result)
-    except RuntimeError as error:
-        if was_stopped(error):
-            raise KeyboardInterrupt from error
-        raise
+    with one_thread():
+        # the first days of a run have no place among whole ones
+        result = simulate(
+            scenario, seed=seed, limits=limits, out=out, workers=1, keep_stopped=False
+        )
+        found = task.summarise(result)
     return {"variant": name, "seed": seed} | _checked(found)
 
 

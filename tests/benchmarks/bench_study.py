@@ -14,7 +14,7 @@ import numpy as np
 
 from costsim.detect import compared_detectors
 from costsim.simulation import load_scenario
-from costsim.simulation.bin_sampler import sample_hourly
+from costsim.simulation.bin_sampler import sample_bins
 from costsim.simulation.sampling.cube import TOP_USERS, sample_cube
 from costsim.study import compare_detectors, quiet_runs
 from costsim.study.compare import default_suite
@@ -59,7 +59,7 @@ def rows() -> list[tuple[str, float, str]]:
     scenario = load_scenario("surprise-40k")
     found = cube_rows()
     start = perf_counter()
-    sample_hourly(scenario, range(200))
+    sample_bins(scenario, range(200))
     seconds = perf_counter() - start
     calls = 200 * 3.8e6
     note = f"{calls / seconds / 1e6:,.0f} M calls/s stood for"

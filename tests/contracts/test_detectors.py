@@ -23,6 +23,7 @@ from costsim.detect import (
     TrailingMean,
 )
 from costsim.detect.series_detector import CHANNELS
+from costsim.detect.stepped import SteppedDetector
 from costsim.errors import SettingError
 
 QUICK = HourOfWeek(min_scale_hours=24, guard_hours=6)
@@ -307,3 +308,21 @@ def test_it_is_a_frozen_series_detector_that_can_say_what_it_does(detector):
     assert detector.channel in CHANNELS
     with pytest.raises(dataclasses.FrozenInstanceError):
         detector.name = "other"
+
+
+STEPPED = {name: made for name, made in DETECTORS.items() if isinstance(made, SteppedDetector)}
+
+
+@pytest.mark.parametrize("detector", STEPPED.values(), ids=STEPPED.keys())
+def test_a_watch_after_others_is_one_begun_anew(detector):
+    """Where several watches are gone through in one pass, an earlier one leaves nothing behind."""
+    series = quarters(pd.Timestamp("2024-10-12 09:15Z")).to_numpy()
+    values = np.stack([series, series[::-1]])
+    hours = detect.hour_of_week(
+        pd.date_range("2024-10-12 09:15Z", periods=len(series), freq="15min"), ZONE
+    )
+    starts = [len(series) - 400, len(series) - 195, len(series) - 80]
+    found = detector.watches(values, hours, starts, 15)
+    for start, end in zip(starts, [*starts[1:], len(series)], strict=True):
+        anew = detector.statistic(values[:, :end], hours[:end], start, 15)
+        np.testing.assert_array_equal(found[:, start:end], anew[:, start:])

@@ -7,7 +7,6 @@ import tomllib
 import pandas as pd
 import pytest
 
-import costsim
 from costsim.detect import (
     CUSUM,
     EWMA,
@@ -25,6 +24,7 @@ from costsim.detect import (
     suite_names,
 )
 from costsim.errors import DataError, SettingError, UnknownNameError
+from costsim.spend.series import channels
 
 MIXED = Suite(
     'a "mixed" one',
@@ -88,10 +88,15 @@ def test_a_suite_has_the_bin_that_its_thresholds_are_for(surprise_run, tmp_path)
 def test_a_suite_scans_as_its_detectors_do(surprise_run):
     suite = load_suite("default")
     one = suite.scan(surprise_run.records, start="2024-08-12T11:00Z")
-    two = costsim.detect.scan(
-        surprise_run.records, suite.detectors, start="2024-08-12T11:00Z", quiet_hours=24
-    )
-    assert one.to_frame().equals(two.to_frame())
+    heard, zone = channels(surprise_run.records, 60), surprise_run.records.time_zone
+    alone = [
+        (alarm.known_at, detector.name)
+        for detector in suite.detectors
+        for usd in heard.each(detector.channel).values()
+        for alarm in detector.alarms(usd, "2024-08-12T11:00Z", zone, quiet_hours=24)
+    ]
+    found = zip(one.alarms["known_at"], one.alarms["detector"], strict=True)
+    assert sorted(found) == sorted(alone)
     assert set(one.first()["detector"]) == {d.name for d in suite.detectors}
 
 

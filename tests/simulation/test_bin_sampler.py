@@ -8,7 +8,7 @@ from scipy.stats import ks_2samp
 
 from costsim.errors import SettingError
 from costsim.simulation import hourly_excess, simulate
-from costsim.simulation.bin_sampler import sample_hourly
+from costsim.simulation.bin_sampler import sample_bins
 from costsim.spend import channels
 from tests.simulation.sampling.cases import called as count_calls
 
@@ -46,7 +46,7 @@ def scenario(small):
 
 @pytest.fixture(scope="module")
 def drawn(scenario):
-    return sample_hourly(scenario, SEEDS)
+    return sample_bins(scenario, SEEDS)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_quantiles_over_all_busy_hours_agree(drawn, called, name):
 def quarters(scenario):
     """The channels of 48 runs in bins of 15 minutes, drawn and counted from calls."""
     seeds = range(48)
-    return sample_hourly(scenario, seeds, bin_minutes=15), channels_of(scenario, seeds, 15)
+    return sample_bins(scenario, seeds, bin_minutes=15), channels_of(scenario, seeds, 15)
 
 
 def test_quarters_are_those_of_records(scenario, quarters):
@@ -174,11 +174,11 @@ def test_bins_within_an_hour_have_its_hour_of_the_week(quarters):
 
 def test_other_bins_are_refused(scenario):
     with pytest.raises(SettingError, match=r"bin_minutes must be one of \[5, 15, 30, 60\]; got 20"):
-        sample_hourly(scenario, [1], bin_minutes=20)
+        sample_bins(scenario, [1], bin_minutes=20)
 
 
 def test_a_run_depends_on_its_own_seed_alone(scenario, drawn):
-    alone = sample_hourly(scenario, [17], workers=1)
+    alone = sample_bins(scenario, [17], workers=1)
     for name in ("total", "top_user", "top_feature", "excess"):
         np.testing.assert_array_equal(getattr(alone, name)[0], getattr(drawn, name)[17])
 
@@ -192,7 +192,7 @@ def test_a_feature_with_a_cohort_and_no_launch_is_counted_once(small):
     cohort = {"users": 5, "calls_per_day": 20}
     chat = {"calls_per_week": 14_000, "cohorts": {"c": cohort}}
     made = small(features={"chat": chat, "batch": {"calls_per_week": 1}})
-    spend = sample_hourly(made, range(40))
+    spend = sample_bins(made, range(40))
     wanted = made.expected().total_usd
     total = spend.total.sum(axis=1)
     assert abs(total.mean() - wanted) < 3.5 * total.std(ddof=1) / np.sqrt(40)
@@ -202,11 +202,11 @@ def test_an_incident_of_ordinary_traffic_is_its_own_excess(small):
     made = small(
         incidents={"i": {"feature": "batch", "cause": "volume", "starts": "2024-03-02T00:00:00"}}
     )
-    spend = sample_hourly(made, range(3))
+    spend = sample_bins(made, range(3))
     assert (spend.excess > 0).mean() > 0.9
     assert (spend.excess <= spend.total + 1e-12).all()
 
 
 def test_no_seeds_are_refused(scenario):
     with pytest.raises(SettingError, match="seeds must not be empty"):
-        sample_hourly(scenario, [])
+        sample_bins(scenario, [])

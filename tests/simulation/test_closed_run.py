@@ -238,9 +238,10 @@ def test_a_stopped_run_leaves_its_whole_days(small, tmp_path, limits):
 def test_a_suite_on_duty_hears_what_the_same_suite_finds_in_the_records(tmp_path):
     """Its channels of a series a feature included; after the act the incident costs nothing."""
     from costsim.detect import CUSUM, Detector, HourOfWeek, Shewhart, Suite
+    from costsim.report.library import smaller
     from costsim.simulation import parse_scenario
 
-    scenario = load_scenario("night-script")
+    scenario = smaller(load_scenario("night-script"), 0.3)
     features = {n: scenario.features[n] for n in ("code_review", "support_chat")}
     alone = scenario.model_copy(update={"features": features})
     begin = pd.Timestamp("2024-08-09 20:00", tz="America/New_York")

@@ -20,7 +20,7 @@ from costsim.detect import (
 )
 from costsim.detect.charts import Shewhart
 from costsim.errors import SettingError
-from costsim.simulation.bin_sampler import HourlySpend
+from costsim.simulation.bin_sampler import BinnedSpend
 from costsim.study import FalseAlarms, calibrate, quiet_runs
 from costsim.study.false_alarms import Paths
 from costsim.study.quiet import WATCH_DAYS, WATCHES, Quiet, training_days
@@ -65,7 +65,7 @@ def quiet_of(total, training=0):
     """Ordinary life that is written down: dollars of shape (runs, hours)."""
     total = np.asarray(total, dtype=float)
     week = np.arange(total.shape[1]) % 168
-    return Quiet(HourlySpend(total, total, total, total * 0, week), training, 0)
+    return Quiet(BinnedSpend(total, total, total, total * 0, week), training, 0)
 
 
 def test_a_watch_ends_with_its_first_alarm_and_exposure_with_it():
@@ -84,7 +84,7 @@ def test_a_watch_is_four_weeks_and_exposure_is_hours_whatever_the_bin(minutes):
     dollars[0, (24 + 10) * per_hour - 1] = 100  # the last bin of the tenth hour
     dollars[1, 3] = 100  # in training
     week = np.arange(24 + 2 * hours).repeat(per_hour) % 168
-    spend = HourlySpend(dollars, dollars, dollars, dollars * 0, week, {}, minutes)
+    spend = BinnedSpend(dollars, dollars, dollars, dollars * 0, week, {}, minutes)
     quiet = Quiet(spend, 24, 0)
     found = quiet.false_alarms(FixedThreshold(50.0, channel="total"))
     assert (found.alarms, found.exposure_hours) == (1, 10 + 3 * hours)
@@ -101,7 +101,7 @@ def test_a_gate_holds_back_in_ordinary_life_as_on_a_series_of_each_feature():
     hours, week = WATCH_DAYS * 24, np.arange((WATCH_DAYS + 2) * 96) // 4 % 168
     prices = np.random.default_rng(2).gamma(4.0, 5.0, (3, len(week), 2))
     total = prices.sum(axis=2)
-    spend = HourlySpend(total, total, total, total * 0, week, {"unit_cost": prices}, 15)
+    spend = BinnedSpend(total, total, total, total * 0, week, {"unit_cost": prices}, 15)
     quiet, start = Quiet(spend, 48, 2), 48 * 4
     free = Detector(TrailingMean(), Shewhart(), channel="unit_cost")
     held = replace(free, gate_ratio=1.05, gate_usd=4.0, gate_hours=2)

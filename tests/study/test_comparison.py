@@ -11,7 +11,7 @@ from costsim.detect import Detector, FixedThreshold, Suite, TrailingMean, UserSh
 from costsim.detect.charts import Shewhart
 from costsim.errors import SettingError
 from costsim.show import figures
-from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
+from costsim.simulation.bin_sampler import BinnedSpend, sample_bins
 from costsim.study import compare_detectors
 from costsim.study.incident_runs import IncidentRuns, IncidentWatch
 from costsim.study.outcome import outcome, paired_difference
@@ -79,7 +79,7 @@ def by_loop(detector, spend, start, launch, onset, lag):
 
 
 def test_delays_and_dollars_by_hand(scenario, found):
-    spend = sample_hourly(scenario, study_seeds(3, 3, 40))
+    spend = sample_bins(scenario, study_seeds(3, 3, 40))
     start, launch, onset = 14 * 24, 15 * 24 + 14, 16 * 24 + 8
     for detector in (*DETECTORS, *found.detectors):
         setting = "nominal" if detector in DETECTORS else "calibrated"
@@ -121,7 +121,7 @@ def hand_made():
     alarms = {0: 1, 1: 2, 2: 5, 3: 6, 4: 8}  # run 0 alarms before the watch; run 5 never
     for run, hour in alarms.items():
         total[run, hour] = 100.0
-    return HourlySpend(total, total, total, excess, np.arange(10))
+    return BinnedSpend(total, total, total, excess, np.arange(10))
 
 
 def hand_runs(rule, lag):

@@ -8,7 +8,7 @@ import pytest
 from costsim.detect import FixedThreshold, seasonal_cusum
 from costsim.errors import SettingError
 from costsim.simulation import load_scenario
-from costsim.simulation.bin_sampler import sample_hourly
+from costsim.simulation.bin_sampler import sample_bins
 from costsim.study.incident_runs import GRACE_HOURS, NEVER, IncidentRuns, IncidentWatch
 
 
@@ -29,7 +29,7 @@ def test_one_that_is_bound_to_the_calendar_stays_where_it_is():
     watch = IncidentWatch.of(scenario)
     assert set(runs.onset) == {watch.onset}
     assert set(runs.end) == {watch.end}
-    np.testing.assert_array_equal(runs.spend.total, sample_hourly(scenario, range(5)).total)
+    np.testing.assert_array_equal(runs.spend.total, sample_bins(scenario, range(5)).total)
 
 
 def test_what_begins_before_its_week_is_watched_from_its_first_day():

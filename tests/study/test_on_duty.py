@@ -9,7 +9,7 @@ from costsim.detect import FeedSilence, HourOfWeek, Suite, UserShare, seasonal_c
 from costsim.errors import SettingError
 from costsim.show import figures
 from costsim.simulation import load_scenario
-from costsim.simulation.bin_sampler import sample_hourly
+from costsim.simulation.bin_sampler import sample_bins
 from costsim.study import compare_detectors, on_duty
 from costsim.study.duty import TOGETHER, by_hour, gone
 from costsim.study.incident_runs import IncidentWatch
@@ -29,7 +29,7 @@ def found():
 def test_dollars_at_the_act_are_those_of_a_plain_loop(found):
     scenario = load_scenario("surprise-40k")
     watch = IncidentWatch.of(scenario)
-    spend = sample_hourly(scenario, study_seeds(5, 3, 12))
+    spend = sample_bins(scenario, study_seeds(5, 3, 12))
     rows = found.runs[found.runs["detector"] == TOGETHER].set_index("run")
     for run in range(12):
         hours = []

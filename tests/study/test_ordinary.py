@@ -10,7 +10,7 @@ from scipy.stats import poisson
 
 from costsim.errors import SettingError
 from costsim.simulation import load_scenario
-from costsim.simulation.bin_sampler import HourlySpend, sample_hourly
+from costsim.simulation.bin_sampler import BinnedSpend, sample_bins
 from costsim.simulation.loading import scenario_names
 from costsim.study import OrdinaryLife, quiet_runs
 
@@ -76,7 +76,7 @@ def test_lives_differ_and_each_run_depends_on_its_own_seed_and_life():
     assert width > 5
     # life k has the seeds k, k + 4; its runs are those of its own scenario
     lived = BUSY.scenario(scenario, days=14 + 112, key=1)
-    alone = sample_hourly(lived, [1, 5])
+    alone = sample_bins(lived, [1, 5])
     np.testing.assert_array_equal(alone.total, found.spend.total[2:4])
     padded = found.spend.each["feature"][2:4, :, len(lived.features) :]
     assert np.isnan(padded).all()
@@ -95,8 +95,8 @@ def test_launches_and_campaigns_make_detectors_of_them_dearer():
 
 def test_joined_runs_are_over_the_same_hours():
     ones = np.ones((2, 3))
-    part = HourlySpend(ones, ones, ones, 0 * ones, np.arange(3), {"calls": ones})
-    both = HourlySpend.joined([part, part])
+    part = BinnedSpend(ones, ones, ones, 0 * ones, np.arange(3), {"calls": ones})
+    both = BinnedSpend.joined([part, part])
     assert both.total.shape == both.channel("calls").shape == (4, 3)
 
 

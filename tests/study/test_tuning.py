@@ -24,7 +24,7 @@ from costsim.detect import (
 from costsim.errors import SettingError
 from costsim.show import figures
 from costsim.simulation import load_scenario, simulate
-from costsim.simulation.bin_sampler import sample_hourly
+from costsim.simulation.bin_sampler import sample_bins
 from costsim.simulation.settings import Incident
 from costsim.study import quiet_runs, tune, tune_records
 from costsim.study.calibration import calibrate, calibrate_together
@@ -106,7 +106,7 @@ def test_a_tuning_has_a_curve_a_suite_and_says_what_it_buys(tuned, tmp_path):
 
 def test_delays_and_dollars_are_those_of_the_first_member_to_alarm(tuned, surprise):
     """Run by run from the detectors' own first alarms."""
-    watch, spend = IncidentWatch.of(surprise), sample_hourly(surprise, study_seeds(2, 3, 40))
+    watch, spend = IncidentWatch.of(surprise), sample_bins(surprise, study_seeds(2, 3, 40))
     burned, caught = [], 0
     hours, week = spend.hour_of_week[: watch.end], watch.end
     alarms = []
@@ -178,7 +178,7 @@ def test_a_new_feature_that_leaks_is_seen_in_an_hour_and_a_planned_launch_is_lef
     assert not any(isinstance(d, NewFeature) for d in suite_members())
     watch = IncidentWatch.of(leaking)
     calm, spend = (
-        IncidentRuns.at([watch] * 12, sample_hourly(scenario, range(12)))
+        IncidentRuns.at([watch] * 12, sample_bins(scenario, range(12)))
         for scenario in (planned, leaking)
     )
     assert (calm.first(rule) == NEVER).all()

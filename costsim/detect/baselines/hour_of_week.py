@@ -152,7 +152,8 @@ class HourOfWeekState(PatientState):
         """Learn from the oldest bin that was judged and has not been learnt from."""
         level, place = self._level(dollars), self._places.popleft()
         if self._late.begins(hour_of_week):
-            self._remember()  # an hour that a change of clocks has cut short
+            if self._bin:  # an hour that a change of clocks has cut short
+                self._remember()
             self._hour = hour_of_week
         # fmin and fmax pass over the NaN bounds of bins without a baseline.
         reach = self._settings.winsor * self._scatter.value

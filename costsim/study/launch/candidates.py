@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CAPS = ("hour_usd", "day_usd", "month_usd")
+MOST_NOTICED = 0.2
+"""Share of the active users who would notice the lowest cap that is tried."""
 
 
 class CapRange(NamedTuple):
@@ -25,7 +27,9 @@ class CapRange(NamedTuple):
 
 
 def cap_range(peaks_usd: NDArray[np.float64]) -> CapRange:
-    """From the median user's largest window to the heaviest's: below, most users are blocked.
+    """Where a cap is looked for: up to the heaviest user's largest window.
+
+    It begins where a fifth of the active users would notice it: nobody launches with a lower one.
 
     Parameters
     ----------
@@ -40,7 +44,8 @@ def cap_range(peaks_usd: NDArray[np.float64]) -> CapRange:
     known = peaks_usd[peaks_usd > 0]
     if not len(known):
         return CapRange(1.0, 1.0)
-    return CapRange(float(np.median(known)), float(known.max()))
+    low = np.quantile(known, 1 - MOST_NOTICED, method="lower")
+    return CapRange(float(low), float(known.max()))
 
 
 def candidates(

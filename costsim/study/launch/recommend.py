@@ -20,7 +20,15 @@ from costsim.study.launch.gate import Gate, load_gate, parse_gate
 from costsim.study.launch.month import LaunchMonth, launch_month
 from costsim.study.launch.recommendation import Recommendation
 from costsim.study.launch.rehearsal import Rehearsal
-from costsim.study.launch.search import Growth, SearchTask, halved, miss, ranked, search_rows
+from costsim.study.launch.search import (
+    Growth,
+    SearchTask,
+    grown_rows,
+    halved,
+    miss,
+    ranked,
+    search_rows,
+)
 from costsim.study.parallel import in_parallel
 from costsim.study.seeds import study_seeds
 
@@ -206,15 +214,12 @@ def _flips(
         f"{one.told(one.bound)}."
         for one in missed
     ]
-    growths = [Growth(factor, heavy) for heavy in (False, True) for factor in FACTORS]
-    tasks = [
-        SearchTask(month, (suggested,), downgrades, one, growth)
-        for growth in growths
-        for one in seeds
-    ]
+    growths = tuple(Growth(factor, heavy) for heavy in (False, True) for factor in FACTORS)
+    tasks = [SearchTask(month, (suggested,), downgrades, one, growths) for one in seeds]
     found: dict[Growth, list[dict[str, float | str]]] = {growth: [] for growth in growths}
-    for growth, rows in in_parallel(_grown_rows, tasks):
-        found[growth] += rows
+    for each in in_parallel(grown_rows, tasks):
+        for growth, rows in each:
+            found[growth] += rows
     for heavy, who in ((False, "every call"), (True, "the calls of the heaviest 1% of users")):
         for factor in FACTORS:
             runs = pd.DataFrame(found[Growth(factor, heavy)])
@@ -231,7 +236,3 @@ def _flips(
             if held:
                 words.append(f"It stands if {who} had up to {FACTORS[-1]:g} times the tokens.")
     return words
-
-
-def _grown_rows(task: SearchTask) -> tuple[Growth, list[dict[str, float | str]]]:
-    return task.growth, search_rows(task)

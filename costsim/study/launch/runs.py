@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from costsim.records.dataset import was_stopped
 from costsim.simulation.loop_tables import DAY_BITS, INDEX_BITS
 from costsim.study.launch.folding import FoldedMonth, Part, can_fold
 from costsim.study.launch.level_hours import SpendByMinute
@@ -41,13 +40,8 @@ def month_rows(task: MonthTask) -> tuple[int, list[dict[str, float | str]]]:
     ``incident_usd`` is what the incidents add to the month: its dollars less those of the same
     month, under the same limits, where nothing goes wrong.
     """
-    try:
-        with one_thread():
-            return task.seed, _rows(task)
-    except RuntimeError as error:
-        if was_stopped(error):
-            raise KeyboardInterrupt from error
-        raise
+    with one_thread():
+        return task.seed, _rows(task)
 
 
 def _rows(task: MonthTask) -> list[dict[str, float | str]]:

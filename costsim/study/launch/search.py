@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from costsim.records.dataset import was_stopped
 from costsim.study.launch.folding import FoldedMonth, Part
 from costsim.study.launch.measures import intended, measures
 from costsim.study.launch.rehearsal import Rehearsal
@@ -45,7 +44,7 @@ class SearchTask(NamedTuple):
     policies: tuple[Policy, ...]
     downgrades: tuple[tuple[str, str], ...]
     seed: int
-    growth: Growth = Growth()
+    growths: tuple[Growth, ...] = ()
 
 
 HEAVY = 0.01
@@ -54,20 +53,26 @@ HEAVY = 0.01
 
 def search_rows(task: SearchTask) -> list[dict[str, float | str]]:
     """A row without limits, and one for each of the limits; see :func:`measures`."""
-    try:
-        with one_thread():
-            return _rows(task)
-    except RuntimeError as error:
-        if was_stopped(error):
-            raise KeyboardInterrupt from error
-        raise
+    with one_thread():
+        rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
+        parts = [Part(day.end_us, day.intents) for day in rehearsal]
+        return _rows(task, rehearsal, parts)
 
 
-def _rows(task: SearchTask) -> list[dict[str, float | str]]:
-    rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
-    parts = [Part(day.end_us, day.intents) for day in rehearsal]
-    if task.growth.factor != 1:
-        parts = grown(rehearsal, parts, task.growth)
+def grown_rows(task: SearchTask) -> list[tuple[Growth, list[dict[str, float | str]]]]:
+    """The rows of :func:`search_rows` for each growth of the task; demand is drawn once."""
+    with one_thread():
+        rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
+        parts = [Part(day.end_us, day.intents) for day in rehearsal]
+        return [
+            (growth, _rows(task, rehearsal, grown(rehearsal, parts, growth)))
+            for growth in task.growths
+        ]
+
+
+def _rows(
+    task: SearchTask, rehearsal: Rehearsal, parts: Sequence[Part]
+) -> list[dict[str, float | str]]:
     month = FoldedMonth(rehearsal, parts)
     calls = nothing_tallied(rehearsal, 0).calls
     for part in parts:

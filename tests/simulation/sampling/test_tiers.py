@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from costsim.simulation import simulate
-from costsim.simulation.bin_sampler import sample_hourly
+from costsim.simulation.bin_sampler import sample_bins
 from costsim.simulation.population import Users
 from costsim.simulation.sampling.cube import sample_cube
 from costsim.spend import channels
@@ -72,13 +72,13 @@ def test_tiers_add_up_to_the_total_and_take_no_number_from_others(small):
 def test_the_tier_channel_is_that_of_records(small):
     scenario = scenario_of(small, "ordinary")
     heard = channels(simulate(scenario, seed=3).records).each("tier")
-    spend = sample_hourly(scenario, [3])
+    spend = sample_bins(scenario, [3])
     drawn = spend.channel("tier")
     assert drawn.shape == (1, 72, 3)
     for t, tier in enumerate(TIERS):
         theirs = heard[tier["name"]]
         assert np.nansum(drawn[0, :, t]) == pytest.approx(theirs.sum(), rel=0.3)
-    assert np.isnan(sample_hourly(small(population={"tiers": []}), [3]).channel("tier")).all()
+    assert np.isnan(sample_bins(small(population={"tiers": []}), [3]).channel("tier")).all()
 
 
 @pytest.mark.parametrize("minutes", [60, 15])
@@ -89,7 +89,7 @@ def test_a_new_user_is_a_watched_one_first_seen_after_a_week(small, minutes):
         population={"users": 5_000, "activity": {"law": "zipf", "exponent": 3.0}},
         features={"chat": {"cohorts": {"late": late}}},
     )
-    spend = sample_hourly(scenario, range(4), bin_minutes=minutes).channel("new_user")
+    spend = sample_bins(scenario, range(4), bin_minutes=minutes).channel("new_user")
     spend = spend.reshape(4, 21 * 24, -1).max(axis=2)  # NaN in an hour makes it NaN
     assert np.isnan(spend[:, : 7 * 24]).all()
     assert not np.isnan(spend[:, 7 * 24 :]).any()
