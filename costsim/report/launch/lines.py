@@ -62,7 +62,7 @@ def _cost_known(scenario: Scenario, policy: Policy) -> LaunchLine:
         caps = (policy.request.max_input_tokens, feature.input_tokens.max)
         if all(cap is None for cap in caps):
             unbounded.append(name)
-    said = f"A request of {dearest}, the dearest, costs {usd(mean)} on average by closed form"
+    said = f"A request of {dearest}, the dearest, costs {usd(mean)} on average"
     if unbounded:
         few = ", ".join(unbounded[:3]) + (" and others" if len(unbounded) > 3 else "")
         return LaunchLine(

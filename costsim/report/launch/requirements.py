@@ -92,10 +92,10 @@ def in_words(text: str, wanted: Iterable[Requirement]) -> str:
     >>> from costsim.study import parse_gate
     >>> gate = parse_gate({"ordinary_blocked_share": "<= 0.02"})
     >>> in_words("Missed: ordinary_blocked_share <= 2.0%.", gate.requirements)
-    'Missed: ordinary users blocked, at most 2.0%.'
+    'Missed: “ordinary users blocked: at most 2.0%”.'
     """
     # longest first: one key may be the beginning of another's line
     for one in sorted(wanted, key=lambda each: -len(each.key)):
         line = f"{one.key} {one.relation} {one.told(one.bound)}"
-        text = text.replace(line, f"{name_of(one)}, {asked_of(one)}")
+        text = text.replace(line, f"“{name_of(one)}: {asked_of(one)}”")
     return text

@@ -242,7 +242,7 @@ def _flips(found: LaunchRehearsal) -> Section | None:
 def _incidents(found: LaunchRehearsal) -> Section:
     incidents = found.incidents
     return Section(
-        "What would happen in each incident of the library",
+        f"The limits keep {share(incidents.kept_share)} of what the library's incidents would add",
         anchor="incidents",
         prose=(incidents.headline, *incidents.notes),
         figure=partial(figures.kept_shares, incidents.to_frame(), ribbon=incidents.ribbon),

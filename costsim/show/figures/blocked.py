@@ -84,7 +84,7 @@ def blocked_hours(
     top.bar(hour + 0.5, answered, 0.84, color=tint(BLUE))
     top.bar(hour + 0.5, refused, 0.84, bottom=answered, color=tint(ALERT))
     highest = max(float((answered + refused).max()), 1.0)
-    top.set_ylim(0, highest * 1.25)
+    top.set_ylim(0, highest * 1.6)
     top.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     top.yaxis.grid(visible=True, color="#e6e8eb", linewidth=0.8)
     size = SMALL_PT if narrow else TEXT_PT

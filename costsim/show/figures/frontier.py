@@ -27,7 +27,7 @@ from costsim.show.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from pandas import DataFrame, Series
+    from pandas import DataFrame
 
 _TITLE = "What limits trade: dollars saved against ordinary users blocked"
 
@@ -79,7 +79,10 @@ def limits_frontier(
     ax.plot(best["ordinary_blocked_share"].to_numpy(dtype=float),
             best["saved_usd"].to_numpy(dtype=float), color=BLUE, linewidth=1.6, marker="o",
             markersize=4, zorder=3)  # fmt: skip
-    widest = max(float(x.max()), float(marked["ordinary_blocked_share"].max()), bound or 0.0, 0.01)
+    # an axis for the trade, not for the few that block nearly everybody and save no more
+    ends = (*best["ordinary_blocked_share"], *marked["ordinary_blocked_share"], bound or 0.0, 0.01)
+    widest = 1.15 * max(float(end) for end in ends)
+    beyond = int((x > 1.1 * widest).sum())
     dollar_axis(ax, max(float(y.max()), float(marked["saved_usd"].max())), room=1.18)
     ax.set_xlim(-0.02 * widest, widest * 1.1)
     ax.xaxis.set_major_locator(MaxNLocator(4 if compact(ax) else 6, steps=[1, 2, 2.5, 5, 10]))
@@ -89,21 +92,28 @@ def limits_frontier(
         ax.axvline(bound, color=INK, linewidth=1, linestyle=(0, (4, 2)), zorder=1)
         say(ax, bound, 0, f"at most {share(bound)}", by=(4, 5), size=SMALL_PT, color=MUTED,
             va="bottom")  # fmt: skip
-    told = [_mark(ax, row, widest, size) for _, row in marked.iterrows()]
+    told = _marks(ax, marked, widest, size)
     unit(ax, "US$ saved a month, mean")
     ax.set_xlabel("% of ordinary users blocked at least once", loc="right")
     below = "a grey dot: limits that were tried; the blue line: none of them saves more for as few"
+    if beyond:
+        below += f"; {beyond} block{'s' if beyond == 1 else ''} more than is shown"
     return finish(ax, _TITLE, f"{_TITLE}. {'; '.join(told)}.", ribbon, below=below)
 
 
-def _mark(ax: Axes, row: Series[float], widest: float, size: float) -> str:
-    at, saved = float(row["ordinary_blocked_share"]), float(row["saved_usd"])
-    colour = ALERT if row["given"] else BLUE
-    ax.plot([at], [saved], "D" if row["given"] else "s", color=colour, markersize=9, zorder=5,
-            markeredgecolor="white")  # fmt: skip
-    right = at > 0.55 * widest
-    name = drawable(row["name"], 26)
-    up = 9 if row["given"] else -13  # the two may lie side by side
-    say(ax, at, saved, name, by=(-9 if right else 9, up), size=size, color=colour,
-        ha="right" if right else "left", bold=True)  # fmt: skip
-    return f"{plain(row['name'], 40)} saves {usd(saved)} and blocks {share(at)}"
+def _marks(ax: Axes, marked: DataFrame, widest: float, size: float) -> list[str]:
+    """Named limits, each name below its mark and a line of text below the names above it."""
+    high, height = float(ax.get_ylim()[1]), 3.4 * 72  # the axes as tall as they will be, in points
+    last, told = float("inf"), []
+    for row in marked.sort_values("saved_usd", ascending=False).to_dict("records"):
+        at, saved = float(row["ordinary_blocked_share"]), float(row["saved_usd"])
+        colour = ALERT if row["given"] else BLUE
+        ax.plot([at], [saved], "D" if row["given"] else "s", color=colour, markersize=9, zorder=5,
+                markeredgecolor="white")  # fmt: skip
+        right = at > 0.55 * widest
+        level = saved / high * height
+        last = min(level - 13, last - 1.4 * size)
+        say(ax, at, saved, drawable(row["name"], 36), by=(-9 if right else 9, last - level),
+            size=size, color=colour, ha="right" if right else "left", bold=True)  # fmt: skip
+        told.append(f"{plain(row['name'], 40)} saves {usd(saved)} and blocks {share(at)}")
+    return told

@@ -90,6 +90,13 @@ class LimitedIncidents:
         )
 
     @property
+    def kept_share(self) -> float:
+        """Of all that the incidents add together, the part that the limits keep."""
+        frame = self.to_frame()
+        adds = float(frame["adds_usd"].sum())
+        return 1 - float(frame["left_usd"].sum()) / adds if adds > 0 else 0.0
+
+    @property
     def headline(self) -> str:
         """How many incidents the limits keep most of, and which they do not see."""
         frame = self.to_frame().dropna(subset=["kept_share"])
@@ -125,7 +132,8 @@ class LimitedIncidents:
         from costsim.show.cards import Ribbon
 
         each = self.runs["seed"].nunique()
-        text = f"{len(self.causes)} incidents, {each} runs each, study seed {self.seed}"
+        runs = "a run" if each == 1 else f"{each} runs"
+        text = f"{len(self.causes)} incidents, {runs} each, study seed {self.seed}"
         return Ribbon("SIMULATED", text)
 
     @property

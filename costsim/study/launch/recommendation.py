@@ -143,6 +143,9 @@ class Recommendation:
     def marked(self) -> pd.DataFrame:
         """The base and the suggestion on the frontier's axes, by the check on new seeds.
 
+        Where the suggestion takes a feature from most of its users, the cheapest limits tried
+        that do not, too, by the search.
+
         Returns
         -------
         pandas.DataFrame
@@ -155,6 +158,12 @@ class Recommendation:
         for policy, given in ((self.base, True), (self.suggested, False)):
             own = self.checked[self.checked["variant"] == policy.name]
             rows.append({"name": policy.name, **own[columns].mean(), "given": given})
+        worst = self.most_blocked
+        serving = self.serving(worst) if worst is not None else None
+        if serving is not None:
+            own = self.searched[self.searched["variant"] == serving.policy.name]
+            name = f"{worst} for most users"
+            rows.append({"name": name, **own[columns].mean(), "given": False})
         return pd.DataFrame(rows)
 
     def plot(self, ax: Any = None) -> Axes:
@@ -178,15 +187,22 @@ class Recommendation:
         )
 
     @property
+    def most_blocked(self) -> str | None:
+        """The feature that the suggestion takes from the most of its users, where it is half."""
+        found = self.compared().to_dict("records")[2]
+        worst = max(self.month.scenario.features, key=lambda name: found[f"{name}_blocked_share"])
+        return worst if found[f"{worst}_blocked_share"] >= MANY else None
+
+    @property
     def headline(self) -> str:
         """The suggestion in a sentence, by the check on new seeds."""
         _, base, found = self.compared().to_dict("records")
         told = user_words(self.suggested)
-        worst = max(self.month.scenario.features, key=lambda name: found[f"{name}_blocked_share"])
-        still = found[f"{worst}_blocked_share"]
-        warned = (
-            f" It still blocks {share(still)} of the users of {worst}." if still >= MANY else ""
-        )
+        worst = self.most_blocked
+        warned = ""
+        if worst is not None:
+            still = share(found[f"{worst}_blocked_share"])
+            warned = f" It still blocks {still} of the users of {worst}."
         return (
             f"Suggested: {told} for each user; the month costs {usd(found['spend_usd'])} and "
             f"{share(found['blocked_share'])} of the active users are blocked, "
