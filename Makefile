@@ -56,6 +56,7 @@ report: $(READY) ## the committed examples in reports/examples and docs/week.png
 	@$(BIN)/costsim demo --out reports/examples/demo.html
 	@$(BIN)/costsim report weekly runs/demo --week 2024-W33 --out reports/examples
 	@rm -f reports/examples/*.ipynb
+	@$(BIN)/costsim report launch surprise-40k --limits flat-caps --recommend --out reports/examples || test $$? -eq 1
 	@$(BIN)/python docs/make_figure.py runs/demo
 
 bench: $(READY) ## a table of measured ratios

@@ -51,6 +51,12 @@ def check(
     markdown: Annotated[
         Path | None, typer.Option(help="Write the verdict as Markdown.", show_default=False)
     ] = None,
+    waive_evaluation: Annotated[
+        bool,
+        typer.Option(
+            "--waive-evaluation", help="Let downgrade routes pass that nobody has evaluated."
+        ),
+    ] = False,
     recommend: Annotated[
         bool, typer.Option("--recommend", help="Search for better caps of users, too.")
     ] = False,
@@ -83,7 +89,7 @@ def check(
     if Path(source).is_dir():
         if recommend:
             raise SettingError("--recommend simulates; give a scenario, not a folder of records")
-        _replay(source, limits, wanted, junit, markdown, as_json)
+        _replay(source, limits, wanted, waive_evaluation, junit, markdown, as_json)
     if save is not None and not recommend:
         raise SettingError("--save writes the recommended limits; give --recommend too")
     if save is not None and save.exists():
@@ -92,7 +98,10 @@ def check(
         progress(replicates, f"rehearsing {source}") as bar,
         parallel_config(n_jobs=-1 if jobs is None else jobs),
     ):
-        found = validate_limits(source, limits, wanted, replicates, seed, progress=bar.update)
+        found = validate_limits(
+            source, limits, wanted, replicates, seed,
+            waive_evaluation=waive_evaluation, progress=bar.update,
+        )  # fmt: skip
     _write(found, junit, markdown)
     better = None
     if recommend:
@@ -131,6 +140,7 @@ def _replay(
     source: str,
     limits: str,
     gate: Gate | None,
+    waive_evaluation: bool,
     junit: Path | None,
     markdown: Path | None,
     as_json: bool,
@@ -143,7 +153,9 @@ def _replay(
 
     records = read_records(source)
     with progress(len(records), f"replaying {source}") as bar:
-        found = replay_limits(records, limits, gate, progress=bar.update)
+        found = replay_limits(
+            records, limits, gate, waive_evaluation=waive_evaluation, progress=bar.update
+        )
     _write(found, junit, markdown)
     if as_json:
         told = {"verdict": found.verdict, "headline": found.headline, "limits": found.policy.name}
@@ -180,6 +192,11 @@ def _print(found: LimitsValidation) -> None:
     counts = dict.fromkeys(("denied", "downgraded"), "count")
     caption = "users denied at least once in the month"
     print(table_text(found.blocked(), shares | counts, caption=caption))
+    levels = found.levels()
+    if len(levels):
+        hours = dict.fromkeys(("without", "with", "with_low", "with_high"), "count")
+        caption = "hours of the month at each level of the ladder"
+        print(table_text(levels, hours | {"reached": "share"}, caption=caption))
     refusals = found.refusals()
     if len(refusals):
         print(table_text(refusals, caption="what refuses, a month on average"))
@@ -197,6 +214,7 @@ def _print_measures(found: LimitsValidation) -> None:
     from costsim.show.tables import table_text
 
     frame = found.to_frame()
+    frame = frame[~frame["measure"].str.startswith("level_hours.")]  # a table of their own
     frame = frame.replace([float("inf"), float("-inf")], float("nan"))
     units = {"usd": "usd", "share": "share", "budget": "share"}
     kinds = [units.get(name.rsplit("_", 1)[-1], "count") for name in frame["measure"]]
@@ -223,6 +241,7 @@ def _plain(found: LimitsValidation) -> dict[str, Any]:
         "measures": rows(found.to_frame()),
         "blocked": rows(found.blocked()),
         "refusals": rows(found.refusals()),
+        "levels": rows(found.levels()),
         "denied": rows(found.denied().reset_index()),
         "notes": found.notes,
     }
@@ -262,6 +281,7 @@ def _plain_lines(lines: Sequence[GateLine]) -> list[dict[str, Any]]:
     return [
         {
             "key": line.requirement.key,
+            **({"note": line.note} if line.note else {}),
             "relation": line.requirement.relation,
             "bound": line.requirement.bound,
             **line.measured._asdict(),

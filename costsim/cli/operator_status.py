@@ -21,6 +21,7 @@ from costsim.cli.operator_options import (
 from costsim.errors import SettingError
 
 if TYPE_CHECKING:
+    from costsim.limits import BudgetState
     from costsim.limits.standing import Standing
 
 _Usage = dict[tuple[str, str], tuple[int, int, int]]
@@ -48,7 +49,7 @@ def status(
     from costsim.cli.operator_options import now_us, operated
     from costsim.cli.operator_words import as_plain, when
     from costsim.cli.output import next_step, print_json
-    from costsim.limits import Scopes, load_limits
+    from costsim.limits import GlobalBudgetGuard, Scopes, load_limits
     from costsim.show.formats import count
 
     if last < 0:
@@ -58,6 +59,9 @@ def status(
     known = redis is not None or journal is not None
     with operated(policy, redis, tenant, prefix, controls, journal) as ledger:
         usage = ledger.usage(scopes) if known else {}
+        budget = None
+        if known and policy.organisation.month_usd is not None:
+            budget = GlobalBudgetGuard(ledger).look()
         standing = ledger.standing()
         now = now_us()
     rows = _rows(standing, scopes, usage)
@@ -72,6 +76,7 @@ def status(
                 "limits": policy.name,
                 "as_of_us": now,
                 "usage_known": known,
+                "budget": None if budget is None else _plain_budget(budget),
                 "caps": rows,
                 "stopped": stops,
                 "active": [as_plain(each) for each in standing.active],
@@ -83,6 +88,8 @@ def status(
     new = controls is not None and not controls.exists()
     where = f"tenant {tenant!r}" if redis else f"{controls}{' (not there yet)' if new else ''}"
     print(f"{policy.name}, {where}, {when(now, policy.time_zone)} ({policy.time_zone})")
+    if budget is not None:
+        print(f"budget of the month: {budget.words}")
     for stop in stops:
         name = " ".join(filter(None, (stop["scope"], stop["name"])))
         end = stop["until_us"]
@@ -101,6 +108,16 @@ def status(
                       f"{each.words}{end}; {each.why}")  # fmt: skip
     at = f"--redis URL --tenant {tenant}" if redis else f"--controls {controls}"
     next_step(f"costsim limits grant USER --usd 10 --for 12h --why ... --limits {limits} {at}")
+
+
+def _plain_budget(state: BudgetState) -> dict[str, Any]:
+    return {
+        "spent_nano": state.spent_nano,
+        "held_nano": state.held_nano,
+        "budget_nano": state.budget_nano,
+        "on": [level.name for level in state.on],
+        "released_at": state.released_at.isoformat(),
+    }
 
 
 def _rows(standing: Standing, scopes: Any, usage: _Usage) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import math
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -72,6 +72,24 @@ def progress(total: int, what: str) -> Iterator[tqdm[Any]]:
     hidden = not sys.stderr.isatty()
     with tqdm(total=total, desc=what, disable=hidden, leave=False, delay=0.5) as bar:
         yield bar
+
+
+@contextmanager
+def spoken() -> Iterator[Callable[[str], None]]:
+    """What is being done, on one line of stderr, only where a person looks."""
+    width = 0
+
+    def say(text: str) -> None:
+        nonlocal width
+        if sys.stderr.isatty():
+            print(f"\r{text} ...".ljust(width), end="", file=sys.stderr, flush=True)
+            width = len(text) + 5
+
+    try:
+        yield say
+    finally:
+        if width:
+            print("\r" + " " * width, end="\r", file=sys.stderr, flush=True)
 
 
 def day(text: str | None, name: str) -> date | None:

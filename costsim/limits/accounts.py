@@ -6,13 +6,14 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from costsim.limits.burst import Bursts
 from costsim.limits.core import MINUTE, NO_LIMIT, OPEN, OPEN_RETRY_US
+from costsim.limits.ladder import Gate, Watch, gate_of
 from costsim.limits.policy import Policy
 from costsim.limits.rules import (
     EVERYTHING,
     WATCHED,
     Rule,
-    Watch,
     part_of,
     rules_of,
     watches_of,
@@ -32,11 +33,16 @@ class Scopes(NamedTuple):
 
 
 class Alert(NamedTuple):
-    """A watched level of the month's budget was reached."""
+    """A level of the month's budget was reached, told once a month.
+
+    `action` is what the level does: notify, warn, downgrade, shut or deny; the last three hold
+    from here to the month's end, even if a late settle brings the spend below the level again.
+    """
 
     share: float
     level_nano: int
     at_us: int
+    action: str = "notify"
 
 
 def concerned(rules: Sequence[Rule], scopes: Scopes) -> Iterator[tuple[int, str, int]]:
@@ -61,10 +67,17 @@ def concerned(rules: Sequence[Rule], scopes: Scopes) -> Iterator[tuple[int, str,
 
 
 class Account:
-    """The rules that concern some scopes, with the slots of their windows."""
+    """The rules that concern some scopes, with the slots of their windows.
+
+    With a `gate` the ladder acts on them, at the rule `gated`; `asked_limits` are those of the
+    model that was asked for.
+    """
 
     __slots__ = (
+        "asked_limits",
         "edition",
+        "gate",
+        "gated",
         "limits",
         "open_slots",
         "open_units",
@@ -82,6 +95,9 @@ class Account:
         self.slots: list[int] = []
         self.units: list[int] = []
         self.limits: list[int] = []
+        self.asked_limits = self.limits
+        self.gate: Gate | None = None
+        self.gated = -1
         self.periods: list[int] = []
         self.open_slots: list[int] = []
         self.open_units: list[int] = []
@@ -105,7 +121,10 @@ class Accounts:
         self._shares = shares
         self.settled: list[int] = []
         self.held: list[int] = []
-        self._watched = 0
+        self.watched = 0
+        self.bursts: Bursts | None = None
+        if policy.burst is not None:
+            self.bursts = Bursts(policy.burst, (shares or {}).get("user", 1.0) or 1.0)
         self._zone = policy.zone
         self._keep_us = keep_us
         self._windows = [(0, 0)] * OPEN  # start and end, by period
@@ -118,11 +137,19 @@ class Accounts:
         rules = rules_of(policy)
         self.obey(rules, watches_of(policy, rules))
 
-    def obey(self, rules: Sequence[Rule], watches: Sequence[Watch]) -> None:
-        """Decide by these rules from now on; what was counted of a cap stays with it."""
+    def obey(
+        self, rules: Sequence[Rule], watches: Sequence[Watch], *, latches: bool = True
+    ) -> None:
+        """Decide by these rules from now on; what was counted of a cap stays with it.
+
+        Levels of the ladder that were reached stay on where it `latches`.
+        """
         if self._shares:
             rules = [part_of(rule, self._shares.get(rule.scope, 1.0)) for rule in rules]
-        self.rules, self._watches = tuple(rules), tuple(watches)
+        part = (self._shares or {}).get("organisation", 1.0)
+        if 0 < part < 1:
+            watches = [watch.part(part) for watch in watches]
+        self.rules, self.watches, self.latches = tuple(rules), tuple(watches), latches
         keys = [(rule.scope, rule.cap, rule.period) for rule in rules]
         self._slots = [self._by_cap.setdefault(key, {}) for key in keys]
         self._next_end = 0  # a period that no rule had
@@ -144,15 +171,15 @@ class Accounts:
         ]
 
     def reached(self, now: int) -> list[Alert]:
-        """Watched levels that the month's spend has newly reached."""
+        """Levels that the month's spend has newly reached; `watched` counts all that it has."""
         found = []
-        while self._watched < len(self._watches):
-            watch = self._watches[self._watched]
+        while self.watched < len(self.watches):
+            watch = self.watches[self.watched]
             slot = self._slots[watch.rule].get(EVERYTHING)
             if slot is None or self.settled[slot] < watch.level_nano:
                 break
-            found.append(Alert(watch.share, watch.level_nano, now))
-            self._watched += 1
+            found.append(Alert(watch.share, watch.level_nano, now, watch.action))
+            self.watched += 1
         return found
 
     def _build(self, scopes: Scopes) -> Account:
@@ -170,7 +197,20 @@ class Accounts:
             if rule.period == OPEN:
                 account.open_slots.append(slot)
                 account.open_units.append(rule.unit)
+        if self.watches and (position := self._gated(account)) >= 0:
+            gate = gate_of(self.watches, scopes.feature, account.limits[position])
+            if gate is not None:
+                account.gate, account.gated = gate, position
+                account.limits[position] = gate.limit
+                if gate.downgrades:
+                    account.asked_limits = account.limits.copy()
+                    account.asked_limits[position] = gate.asked_limit
         return account
+
+    def _gated(self, account: Account) -> int:
+        """Position of the organisation's month among an account's rules."""
+        rule = self.watches[0].rule
+        return account.rules.index(rule) if rule in account.rules else -1
 
     def _new_slot(self) -> int:
         if self._free:
@@ -196,7 +236,7 @@ class Accounts:
                     self._ended.append((now + self._keep_us, list(slots.values())))
                     slots.clear()
                     if (scope, cap) == WATCHED:  # also while no level is watched
-                        self._watched = 0
+                        self.watched = 0
         used = {period for _, _, period in self._by_cap} - {OPEN}
         self._next_end = min((self._windows[p][1] for p in used), default=2**62)
         self._edition += 1

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
+from costsim.errors import SettingError
 from costsim.limits.accounts import Scopes
+
+if TYPE_CHECKING:
+    from costsim.limits.ladder import Watch
+    from costsim.limits.policy import Policy
 
 
 class Granted(NamedTuple):
@@ -25,7 +31,8 @@ class Denied(NamedTuple):
     microseconds since 1970, at which the windows that refuse have ended; None when the call is
     larger than a limit. `by_holds` says that only open reservations were in the way. `cap` is the
     key of the limits file, such as ``"hour_usd"``. While the store of a ledger is away, `window` is
-    ``"outage"``, and ``"lost"`` when the store is back without its ledger.
+    ``"outage"``, and ``"lost"`` when the store is back without its ledger. `level` is the level of
+    the organisation's ladder that refuses, such as ``"shut at 95%"``; empty where a cap does.
     """
 
     scope: str
@@ -34,6 +41,7 @@ class Denied(NamedTuple):
     retry_after_seconds: float | None
     by_holds: bool = False
     cap: str = ""
+    level: str = ""
 
     def __bool__(self) -> bool:
         return False
@@ -49,3 +57,33 @@ class Observed(NamedTuple):
 
 MOST_OBSERVED = 10_000
 """A ledger remembers so many would-be denials, the newest."""
+
+
+class Month(NamedTuple):
+    """The organisation's month as a ledger has it: when, nano-dollars, and levels reached.
+
+    `reached` counts those of `levels` that are on, from the lowest; it never falls before the
+    month's end, unless operators move the budget. `budget_nano` is None where they have lifted it.
+    """
+
+    at_us: int
+    settled_nano: int
+    held_nano: int
+    reached: int
+    budget_nano: int | None
+    levels: tuple[Watch, ...]
+
+
+def watched_month(rules: Sequence[tuple[str, str]], policy: Policy) -> int:
+    """Position of the organisation's month among rules of (scope, cap).
+
+    Raises
+    ------
+    SettingError
+        The policy has none.
+    """
+    if ("organisation", "month_usd") not in rules:
+        raise SettingError(
+            f"limits {policy.name}: organisation.month_usd is required: there is no budget to watch"
+        )
+    return rules.index(("organisation", "month_usd"))

@@ -55,6 +55,7 @@ def refusal(
     tokens: int,
     settled: Ints,
     held: Ints,
+    closed: int = -1,
 ) -> int:
     """Position of the first rule without room, or -1 when all have room.
 
@@ -66,6 +67,8 @@ def refusal(
         Upper bounds of the call. A 1 for both asks only whether the limit is reached.
     settled, held : sequences of int
         By slot.
+    closed : int
+        Position of a rule that refuses everything until its window ends, -1 for none.
 
     Examples
     --------
@@ -77,7 +80,8 @@ def refusal(
     """
     for i in range(count):
         slot = slots[i]
-        if settled[slot] + held[slot] + amount_of(units[i], cost_nano, tokens) > limits[i]:
+        amount = amount_of(units[i], cost_nano, tokens)
+        if settled[slot] + held[slot] + amount > limits[i] or i == closed:
             return i
     return -1
 
@@ -90,13 +94,15 @@ def refused_by_holds(
     cost_nano: int,
     tokens: int,
     settled: Ints,
+    closed: int = -1,
 ) -> bool:
     """Whether a refused call would fit if no reservation were open.
 
     It is a hold denial then, unless the rule that refused counts calls in flight.
     """
     for i in range(count):
-        if settled[slots[i]] + amount_of(units[i], cost_nano, tokens) > limits[i]:
+        amount = amount_of(units[i], cost_nano, tokens)
+        if settled[slots[i]] + amount > limits[i] or i == closed:
             return False
     return True
 
@@ -111,6 +117,7 @@ def admits_at(
     tokens: int,
     settled: Ints,
     held: Ints,
+    closed: int = -1,
 ) -> int:
     """First moment at which all windows that refuse now have ended, or `NEVER`.
 
@@ -122,7 +129,7 @@ def admits_at(
     moment = 0
     for i in range(count):
         amount = amount_of(units[i], cost_nano, tokens)
-        if settled[slots[i]] + held[slots[i]] + amount > limits[i]:
+        if settled[slots[i]] + held[slots[i]] + amount > limits[i] or i == closed:
             if amount > limits[i]:
                 return NEVER
             moment = max(moment, ends[i])

@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 from costsim.errors import LedgerError
 from costsim.limits import core
-from costsim.limits.accounts import Account, Accounts, Alert, Scopes
-from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Observed
+from costsim.limits.accounts import ANONYMOUS, Account, Accounts, Alert, Scopes
+from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Month, Observed, watched_month
 from costsim.limits.call import InBlocks
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
 from costsim.limits.control_file import ControlFile
 from costsim.limits.controls import Control, read_control
+from costsim.limits.deciding import Decider
 from costsim.limits.journal import Journal
 from costsim.limits.operated import Operated
 from costsim.limits.policy import Policy
@@ -143,6 +144,7 @@ class MemoryLedger(InBlocks, Operated):
         self._leases: list[tuple[int, str]] = []
         self._resolved: list[tuple[int, str]] = []
         self._checks = policy.accounting == "check"
+        self._decide = Decider(policy, self._accounts)
         self._now = 0
         self._lock = threading.RLock()
         self._standing = standing_at(policy, (), 0)
@@ -209,44 +211,18 @@ class MemoryLedger(InBlocks, Operated):
                 if not self._observes:
                     return answer
                 self.observed.append(Observed(request.call_id, request.scopes, answer))
-                answer = self._grant(0, request)
+                answer = self._decide.grant(0, request)
             if self._journal is not None:
                 self._write("r", now, request.call_id, answer.candidate, *request[1:])
             hold = _Hold(request, answer, account, answer.held_nano, request.tokens)
             self._hold(request.call_id, hold, now)
             return answer
 
-    def _grant(self, candidate: int, request: Request) -> Granted:
-        model, bound = request.candidates[candidate]
-        return Granted(candidate, model, 0 if self._checks else bound)
-
-    def _decide(self, request: Request, account: Account, now: int) -> Granted | Denied:
-        settled, held = self._accounts.settled, self._accounts.held
-        slots, units, limits = account.slots, account.units, account.limits
-        count, first, tokens = len(slots), -1, request.tokens
-        for index, (_, bound) in enumerate(request.candidates):
-            ask = (1, 1) if self._checks else (bound, tokens)
-            refused = core.refusal(slots, units, limits, count, *ask, settled, held)
-            if refused < 0:
-                return self._grant(index, request)
-            first = refused if first < 0 else first
-        moment: int | None = None
-        for _, bound in request.candidates:
-            ask = (1, 1) if self._checks else (bound, tokens)
-            ends = self._accounts.ends(account, now)
-            at = core.admits_at(slots, units, limits, ends, count, *ask, settled, held)
-            if at != core.NEVER:
-                moment = at if moment is None else min(moment, at)
-        rule = self._accounts.rules[account.rules[first]]
-        ask = (1, 1) if self._checks else (request.candidates[0][1], tokens)
-        by_holds = rule.period != core.OPEN and core.refused_by_holds(
-            slots, units, limits, count, *ask, settled
-        )
-        after = None if moment is None else (moment - now) / 1e6
-        return Denied(rule.scope, rule.window, moment, after, by_holds, rule.cap)
-
     def _hold(self, call_id: str, hold: _Hold, now: int) -> None:
         account, held = hold.account, self._accounts.held
+        if self._accounts.bursts is not None:
+            user = ANONYMOUS if account.scopes.user is None else account.scopes.user
+            self._accounts.bursts.take(user, account.scopes.tier, now)
         if self._checks:  # only calls in flight are known before a call ends
             core.hold(account.open_slots, account.open_units, len(account.open_slots), 0, 0, held)
         else:
@@ -335,6 +311,26 @@ class MemoryLedger(InBlocks, Operated):
                 )
             }  # fmt: skip
 
+    def month(self) -> Month:
+        """The organisation's month now, and how many levels of its ladder were reached.
+
+        Raises
+        ------
+        SettingError
+            The policy has no ``organisation.month_usd``.
+        """
+        with self._lock:
+            now, accounts = self._advance(), self._accounts
+            self._look(now)
+            account = accounts.of(Scopes(None), now)
+            rules = [accounts.rules[r] for r in account.rules]
+            slot = account.slots[watched_month([(r.scope, r.cap) for r in rules], self.policy)]
+            settled, standing = accounts.settled[slot], self._standing
+            reached = standing.reached(settled, accounts.watched)
+            return Month(
+                now, settled, accounts.held[slot], reached, standing.budget_nano, standing.watches
+            )
+
     def close(self) -> None:
         """Close the journal, if there is one."""
         if self._journal is not None:
@@ -364,7 +360,7 @@ class MemoryLedger(InBlocks, Operated):
                 candidate, scopes, candidates, *tokens = rest
                 models = tuple((model, bound) for model, bound in candidates)
                 request = Request(call_id, Scopes(*scopes), models, *tokens)
-                granted = self._grant(candidate, request)
+                granted = self._decide.grant(candidate, request)
                 account = self._accounts.of(request.scopes, now)
                 hold = _Hold(request, granted, account, granted.held_nano, request.tokens)
                 self._hold(call_id, hold, now)

@@ -83,4 +83,5 @@ class Operated(ABC):
 
     def _stand(self, controls: Iterable[Control], now: int) -> None:
         self._standing = standing_at(self.policy, controls, now)
-        self._accounts.obey(self._standing.rules, self._standing.watches)
+        standing = self._standing
+        self._accounts.obey(standing.rules, standing.watches, latches=standing.latches)

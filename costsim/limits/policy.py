@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from costsim.errors import SettingError
+from costsim.limits.burst import BurstGuard
+from costsim.limits.file_model import Count, FileModel
+from costsim.limits.ladder import ACTIONS, Level, check_features, check_ladder
 from costsim.toml_files import explain, file_names, find_file, read_toml
 from costsim.toml_writing import toml_lines
 
@@ -18,16 +22,9 @@ LARGEST_NANO = 2**53
 """Lua numbers are doubles: a window above this ($9.007M) could not be added up exactly."""
 
 Usd = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(gt=0, le=2**53)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class Caps(_Model):
+class Caps(FileModel):
     """Most that may be taken in one calendar window, and in flight; what is not given is free."""
 
     hour_usd: Usd | None = None
@@ -74,41 +71,109 @@ class UserCaps(Caps):
     """What one user has instead, key by key; before the tier's."""
 
 
+class Evaluation(FileModel):
+    """When and how it was tried whether a cheaper model does a feature's work."""
+
+    on: date | None = None
+    """The day, such as 2026-10-01."""
+    how: str = ""
+    """In words: what was compared, and what came out."""
+    waived: str = ""
+    """Why the route may be taken without that."""
+
+    @model_validator(mode="after")
+    def _says(self) -> Self:
+        if not self.waived.strip() and (self.on is None or not self.how.strip()):
+            raise ValueError("must say on (a day) and how, or waived with the reason")
+        return self
+
+
 class FeatureCaps(Caps):
     """Caps of all calls of a feature together, and where to go before refusing."""
 
     downgrade_to: list[str] = []
     """Models to try in this order when the one asked for does not fit."""
+    evaluated: dict[str, Evaluation] = {}
+    """By model of `downgrade_to`, when and how it was tried."""
     critical: bool = True
     """A feature that is not critical may be switched off first."""
+
+    @model_validator(mode="after")
+    def _routes(self) -> Self:
+        for model in self.evaluated:
+            if model not in self.downgrade_to:
+                raise ValueError(
+                    f"evaluated names {model!r}, which is not one of downgrade_to "
+                    f"{self.downgrade_to}"
+                )
+        return self
+
+    @property
+    def unevaluated(self) -> tuple[str, ...]:
+        """Routes that nobody has tried, and nobody waived."""
+        return tuple(model for model in self.downgrade_to if model not in self.evaluated)
 
 
 class OrganisationCaps(Caps):
     """Caps of everything together."""
 
     alert_at: list[Annotated[float, Field(gt=0, le=10)]] = []
-    """Shares of `month_usd` at which an alert goes out, such as 0.8."""
+    """Shares of `month_usd` at which an alert goes out, such as 0.8: short for levels of the
+    ladder that notify."""
+    ladder: list[Level] = []
+    """What happens as the month's budget fills."""
 
     @model_validator(mode="after")
     def _budget(self) -> Self:
-        if self.alert_at and self.month_usd is None:
-            raise ValueError("alert_at needs month_usd, of which it is a share")
+        for name in ("alert_at", "ladder"):
+            if getattr(self, name) and self.month_usd is None:
+                raise ValueError(f"{name} needs month_usd, of which it is a share")
         return self
 
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The ladder with `alert_at` in it, each level once, rising; of one share mildest first."""
+        told = [Level(at=share, do="notify") for share in self.alert_at]
+        found: list[Level] = []
+        for level in (*told, *self.ladder):
+            if level not in found:
+                found.append(level)
+        return tuple(sorted(found, key=lambda level: (level.at, ACTIONS.index(level.do))))
 
-class RequestCaps(_Model):
+
+class RequestCaps(FileModel):
     """Most tokens of one request."""
 
     max_input_tokens: Count | None = None
     """A longer request is refused."""
     max_output_tokens: Count = 4096
     """Sent as max_tokens where the caller asks for more, or for nothing."""
+    hold_output_tokens: Count | None = None
+    """Output tokens that a reservation counts with, at most: by default all that may come. A
+    quantile of your answers, such as their 95th percentile, refuses fewer calls because of open
+    reservations. A cap is then overshot by no more than the longer answers of the calls open at
+    one time cost beyond their holds."""
+
+    @model_validator(mode="after")
+    def _held(self) -> Self:
+        hold, most = self.hold_output_tokens, self.max_output_tokens
+        if hold is not None and hold > most:
+            raise ValueError(
+                f"hold_output_tokens must be at most max_output_tokens, {most:,}; got {hold:,}"
+            )
+        return self
+
+    @property
+    def held_output_tokens(self) -> int:
+        """Most output tokens that a reservation counts with."""
+        hold = self.hold_output_tokens
+        return self.max_output_tokens if hold is None else hold
 
 
 Outage = Literal["deny"] | Annotated[float, Field(gt=0, le=1)]
 
 
-class OutageRules(_Model):
+class OutageRules(FileModel):
     """What a shared ledger decides by while its store is away.
 
     "deny" refuses the calls that a cap of this scope concerns. A number is a slice: each process
@@ -127,7 +192,7 @@ class OutageRules(_Model):
         return {scope: 0.0 if value == "deny" else value for scope, value in self}
 
 
-class Policy(_Model):
+class Policy(FileModel):
     """Limits as a file says them; read by :func:`load_limits`.
 
     A budget cap that only alerts is left out of the caps: ``enforce_organisation = false``.
@@ -152,7 +217,9 @@ class Policy(_Model):
     feature: dict[str, FeatureCaps] = {}
     organisation: OrganisationCaps = OrganisationCaps()
     enforce_organisation: bool = True
-    """Whether the organisation's caps refuse calls, or only alert."""
+    """Whether the organisation's caps refuse calls, or only alert; its ladder acts either way."""
+    burst: BurstGuard | None = None
+    """How fast one user may call."""
     outage: OutageRules = OutageRules()
     """By scope, what holds while the store of a shared ledger is away."""
 
@@ -168,6 +235,9 @@ class Policy(_Model):
     def _one_way(self) -> Self:
         if self.accounting == "reserve" and self.recording_delay_seconds:
             raise ValueError("recording_delay_seconds needs accounting = 'check'")
+        if self.accounting == "check" and self.request.hold_output_tokens is not None:
+            raise ValueError("hold_output_tokens needs accounting = 'reserve'")
+        check_ladder(self)
         return self
 
     @property
@@ -182,8 +252,10 @@ class Policy(_Model):
         SettingError
             With the key's path.
         """
+        named: Mapping[str, object]
         for where, named, known in (
             ("user.by_tier", self.user.by_tier, tiers),
+            ("burst.by_tier", self.burst.by_tier if self.burst else {}, tiers),
             ("tier", self.tier, tiers),
             ("feature", self.feature, features),
         ):
@@ -192,6 +264,80 @@ class Policy(_Model):
                     raise SettingError(
                         f"limits {self.name}: {where}.{name} must name one of {sorted(known)}"
                     )
+        check_features(self, features)
+
+    @property
+    def unevaluated(self) -> tuple[tuple[str, str], ...]:
+        """Feature and model of each downgrade route that is neither evaluated nor waived."""
+        return tuple((n, model) for n, caps in self.feature.items() for model in caps.unevaluated)
+
+    @classmethod
+    def from_unit_economics(
+        cls,
+        price_usd_per_month: float | Mapping[str, float] = 20.0,
+        target_margin: float = 0.7,
+        *,
+        users: int | Mapping[str, int] | None = None,
+        free_usd_per_month: float | None = None,
+        cap_over_mean: float = 5.0,
+        name: str = "unit-economics",
+        time_zone: str = "UTC",
+    ) -> Self:
+        """Limits that follow from what users pay and what is to be left of it.
+
+        Parameters
+        ----------
+        price_usd_per_month : float, or mapping of tier to float
+            What a user pays; 0 for a tier that pays nothing.
+        target_margin : float
+            Part of the price that calls must not take, at least 0, below 1.
+        users : int, or mapping of tier to int, optional
+            How many there are; with them the organisation's month is limited, too.
+        free_usd_per_month : float, optional
+            What a user of a tier that pays nothing may cost on average; required where there is
+            one.
+        cap_over_mean : float
+            How many times the average one user may take in a month, at least 1.
+        name, time_zone : str
+            Of the policy.
+
+        Raises
+        ------
+        SettingError
+            A number that is not allowed, or free users who would take more than there is.
+
+        Notes
+        -----
+        A price leaves ``price x (1 - margin)`` a month for calls: $20 at 70% leaves $6 for the
+        *average* user. A cap is not an average. Use is uneven, so that a cap of $6 would block
+        whoever is above the mean while the month costs far less; the cap is `cap_over_mean` times
+        that, $30, and rests on the assumption that the mean of what users take under it stays at
+        $6: true if at most one user in five is at the cap and the others take nothing, or fewer and
+        they take some. Only the organisation's month, ``users x $6``, holds it whatever users do;
+        give `users` to have it, and rehearse both by ``costsim limits check``.
+
+        What free users cost on average is taken from what the others leave, where `users` says how
+        many of each there are; else it comes on top. A day has a fifth of a month's cap, an hour
+        a fourth of a day's.
+
+        Examples
+        --------
+        >>> policy = Policy.from_unit_economics(20, 0.7, users=5_000)
+        >>> policy.user.month_usd, policy.user.day_usd, policy.organisation.month_usd
+        (30.0, 6.0, 30000.0)
+        >>> policy = Policy.from_unit_economics({"free": 0, "pro": 20}, free_usd_per_month=0.5,
+        ...                                     users={"free": 4_000, "pro": 1_000})
+        >>> {tier: caps.month_usd for tier, caps in policy.user.by_tier.items()}
+        {'free': 2.5, 'pro': 20.0}
+        >>> policy.organisation.month_usd
+        6000.0
+        """
+        from costsim.limits.unit_economics import limits_of_price
+
+        made = limits_of_price(
+            price_usd_per_month, target_margin, users, free_usd_per_month, cap_over_mean
+        )
+        return cls.model_validate({"name": name, "time_zone": time_zone, **made})
 
     def to_toml(self, comments: Sequence[str] = ()) -> str:
         """The file that :func:`load_limits` reads as the same limits, under some lines of comment.

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from costsim.errors import SettingError, StoreError
 from costsim.limits.accounts import Alert, Scopes
-from costsim.limits.answers import Denied, Granted, Observed
+from costsim.limits.answers import Denied, Granted, Month, Observed
 from costsim.limits.call import AsyncCall, InBlocks
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
 from costsim.limits.controls import Control
@@ -226,6 +226,16 @@ class RedisLedger(_Face, InBlocks):
         """
         return self._run(self._core.usage(checked_scopes(scopes)))
 
+    def month(self) -> Month:
+        """The organisation's month now; as :meth:`MemoryLedger.month`.
+
+        Raises
+        ------
+        StoreError
+            Redis is away, or holds no ledger of this tenant.
+        """
+        return self._run(self._core.month())
+
     def flush(self) -> int:
         """Deliver settles that wait for Redis; how many still wait."""
         return self._run(self._core.flush())
@@ -361,6 +371,10 @@ class AsyncRedisLedger(_Face):
     async def usage(self, scopes: Scopes) -> Usage:
         """What the windows of some scopes hold now; as :meth:`RedisLedger.usage`."""
         return await self._run(self._core.usage(checked_scopes(scopes)))
+
+    async def month(self) -> Month:
+        """The organisation's month now; as :meth:`RedisLedger.month`."""
+        return await self._run(self._core.month())
 
     def call(
         self,

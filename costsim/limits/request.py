@@ -15,17 +15,17 @@ MODES = ("enforce", "observe")
 
 
 class Request(NamedTuple):
-    """A call that somebody wants to make; `tokens` is the upper bound of input and output."""
+    """A call that somebody wants to make; `tokens` of input and output are held for it."""
 
     call_id: str
     scopes: Scopes
     candidates: tuple[tuple[str, int], ...]
     input_tokens: int
-    max_output_tokens: int
+    held_output_tokens: int
 
     @property
     def tokens(self) -> int:
-        return self.input_tokens + self.max_output_tokens
+        return self.input_tokens + self.held_output_tokens
 
 
 def checked_request(
@@ -56,7 +56,8 @@ def checked_request(
     most_out = policy.request.max_output_tokens
     if max_output_tokens is not None:
         most_out = min(most_out, checked_amount(max_output_tokens, "max_output_tokens"))
-    return Request(call_id, scopes, tuple(models), tokens_in, most_out)
+    held_out = min(most_out, policy.request.held_output_tokens)
+    return Request(call_id, scopes, tuple(models), tokens_in, held_out)
 
 
 def refused_alone(policy: Policy, request: Request) -> Denied | None:

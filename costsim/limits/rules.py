@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
+from costsim.limits import burst
 from costsim.limits.core import CALLS, DAY, HOUR, MONTH, NANO, NO_LIMIT, OPEN, TOKENS
+from costsim.limits.ladder import Watch, acts_on
 from costsim.limits.policy import CAP_NAMES, LARGEST_NANO, Policy, nano
 
 _UNITS = {"usd": NANO, "calls": CALLS, "tokens": TOKENS}
@@ -85,13 +87,13 @@ class Rule:
         return min(math.floor(limit * factor) + add, LARGEST_NANO)
 
 
-@dataclass(frozen=True)
-class Watch:
-    """A level of spend that people want to hear of: rule, nano-dollars, share of the budget."""
+class Refuser(NamedTuple):
+    """What may refuse a call: whose, over which window, by which key; the level of a ladder."""
 
-    rule: int
-    level_nano: int
-    share: float
+    scope: str
+    window: str
+    cap: str
+    level: str = ""
 
 
 def rules_of(policy: Policy) -> tuple[Rule, ...]:
@@ -136,13 +138,37 @@ def part_of(rule: Rule, share: float) -> Rule:
 
 
 def watches_of(policy: Policy, rules: tuple[Rule, ...]) -> tuple[Watch, ...]:
-    """The levels at which the organisation's month alerts, rising."""
+    """The levels of the organisation's month that tell or act, rising."""
     for index, rule in enumerate(rules):
         if (rule.scope, rule.cap) == WATCHED:
             budget = policy.organisation.month_usd or 0.0
-            shares = sorted(policy.organisation.alert_at)
-            return tuple(Watch(index, nano(budget * share), share) for share in shares)
+            return tuple(
+                Watch(
+                    index, nano(budget * level.at), level.at, level.do,
+                    acts_on(level, policy.feature),
+                )
+                for level in policy.organisation.levels
+            )  # fmt: skip
     return ()
+
+
+def refusers_of(policy: Policy | None) -> tuple[Refuser, ...]:
+    """All that may refuse: the rules, each level of the ladder, the burst guard; in that order.
+
+    Examples
+    --------
+    >>> from costsim.limits import load_limits
+    >>> refusers_of(load_limits("flat-caps"))[-1]
+    Refuser(scope='user', window='minute', cap='minute_calls', level='')
+    """
+    if policy is None:
+        return ()
+    rules = rules_of(policy)
+    found = [Refuser(rule.scope, rule.window, rule.cap) for rule in rules]
+    for watch in watches_of(policy, rules):
+        rule = rules[watch.rule]
+        found.append(Refuser(rule.scope, rule.window, rule.cap, watch.name))
+    return (*found, Refuser("user", burst.WINDOW, burst.CAP))
 
 
 def _limits(policy: Policy, scope: str, cap: str) -> tuple[int, dict[str, int], dict[str, int]]:

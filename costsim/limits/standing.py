@@ -11,6 +11,7 @@ from costsim.limits.accounts import ANONYMOUS, Scopes
 from costsim.limits.answers import Denied
 from costsim.limits.controls import AS_FILED, NO_CAP, Control, Target, in_order
 from costsim.limits.core import NANO, NO_LIMIT
+from costsim.limits.ladder import Watch
 from costsim.limits.policy import Caps, FeatureCaps, Policy, nano
 from costsim.limits.rules import (
     EVERYTHING,
@@ -18,7 +19,6 @@ from costsim.limits.rules import (
     WATCHED,
     Rise,
     Rule,
-    Watch,
     rules_of,
     watches_of,
 )
@@ -61,16 +61,37 @@ class Standing:
     @property
     def watches(self) -> tuple[Watch, ...]:
         """The levels of the month's budget: of what was granted on top, too; of none if lifted."""
-        organisation = self.policy.organisation
+        budget = self.budget_nano
+        if budget is None:
+            return ()
+        raised = self.policy.organisation.model_copy(update={"month_usd": budget / 1e9})
+        return watches_of(self.policy.model_copy(update={"organisation": raised}), self.rules)
+
+    @property
+    def budget_nano(self) -> int | None:
+        """The organisation's month with what was granted on top; None where there is none."""
+        month_usd = self.policy.organisation.month_usd
         for rule in self.rules:
-            if (rule.scope, rule.cap) == WATCHED and organisation.month_usd is not None:
+            if (rule.scope, rule.cap) == WATCHED and month_usd is not None:
                 if rule.limit_of(EVERYTHING, None) == LIFTED:
-                    return ()
-                budget = rule.risen(nano(organisation.month_usd), EVERYTHING, None) / 1e9
-                raised = organisation.model_copy(update={"month_usd": budget})
-                policy = self.policy.model_copy(update={"organisation": raised})
-                return watches_of(policy, self.rules)
-        return ()
+                    return None
+                return rule.risen(nano(month_usd), EVERYTHING, None)
+        return None
+
+    @property
+    def latches(self) -> bool:
+        """Whether levels that were reached stay on: not while operators have moved the budget."""
+        return not any(
+            (each.target.scope == "organisation" and each.what == "grant")
+            or (each.target.scope, each.cap) == WATCHED
+            for each in self.active
+        )
+
+    def reached(self, settled_nano: int, counted: int) -> int:
+        """How many levels are on, where a ledger has counted so many as reached this month."""
+        if self.latches:
+            return counted
+        return sum(watch.level_nano <= settled_nano for watch in self.watches)
 
     def holds_at(self, now: int) -> bool:
         """Whether no control has ended in between."""

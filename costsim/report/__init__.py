@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from costsim.report.found_incident import FoundIncident, find_incident, incident_report
     from costsim.report.incident import IncidentReplay, replay_incident
     from costsim.report.incident_sections import incident_page
+    from costsim.report.launch.playing import rehearse_launch
+    from costsim.report.launch.rehearsal import LaunchRehearsal
+    from costsim.report.launch.sections import launch_page
+    from costsim.report.launch.writing import launch_report
     from costsim.report.library import Library, look_at_library
     from costsim.report.notebook import publish, run_notebook
     from costsim.report.page import Page, Section
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "FoundIncident": "found_incident",
     "IncidentReplay": "incident",
+    "LaunchRehearsal": "launch.rehearsal",
     "Library": "library",
     "Page": "page",
     "Section": "page",
@@ -31,8 +36,11 @@ _HOMES = {
     "find_incident": "found_incident",
     "incident_page": "incident_sections",
     "incident_report": "found_incident",
+    "launch_page": "launch.sections",
+    "launch_report": "launch.writing",
     "look_at_library": "library",
     "publish": "notebook",
+    "rehearse_launch": "launch.playing",
     "replay_incident": "incident",
     "replay_suite": "suite_replay",
     "ribbon_of": "verdict",
@@ -47,6 +55,7 @@ _HOMES = {
 __all__ = [
     "FoundIncident",
     "IncidentReplay",
+    "LaunchRehearsal",
     "Library",
     "Page",
     "Section",
@@ -57,8 +66,11 @@ __all__ = [
     "find_incident",
     "incident_page",
     "incident_report",
+    "launch_page",
+    "launch_report",
     "look_at_library",
     "publish",
+    "rehearse_launch",
     "replay_incident",
     "replay_suite",
     "ribbon_of",

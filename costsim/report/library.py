@@ -15,6 +15,7 @@ from costsim.report.signals import SIGNALS, Runs, added_up, signals, surprises
 from costsim.show.cards import Card, Ribbon
 from costsim.simulation import load_scenario
 from costsim.simulation.calendar import HOUR_US
+from costsim.simulation.sizes import smaller
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -234,27 +235,3 @@ def _window(scenario: Scenario) -> tuple[int, int]:
         ) else calendar.hours
     day = (scenario.focus.start - scenario.start) // timedelta(days=1)
     return int(calendar.day_starts[day]), int(calendar.day_starts[day + scenario.focus.days])
-
-
-def smaller(scenario: Scenario, share: float) -> Scenario:
-    """The same product with a share of its users and calls; rates of each user stay.
-
-    A cohort keeps one user at least, who then calls less.
-    """
-    if share == 1:
-        return scenario
-    features = {}
-    for name, feature in scenario.features.items():
-        cohorts = {}
-        for cohort, settings in feature.cohorts.items():
-            users = max(round(settings.users * share), 1)
-            rate = settings.calls_per_day * settings.users * share / users
-            change: dict[str, Any] = {"users": users, "calls_per_day": rate}
-            cohorts[cohort] = settings.model_copy(update=change)
-        weekly = feature.calls_per_week
-        change = {"cohorts": cohorts, "calls_per_week": weekly and weekly * share}
-        features[name] = feature.model_copy(update=change)
-    population = scenario.population
-    count = max(round(population.users * share), 1)
-    people = population.model_copy(update={"users": count})
-    return scenario.model_copy(update={"features": features, "population": people})

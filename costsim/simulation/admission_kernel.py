@@ -216,6 +216,7 @@ def admit(until, rules, tables, state, block, pool, out):
     provider_cell, provider_end, nothing = state.provider_cell, state.provider_end, state.nothing
     most_in, cap_out, checks = rules.scalars[0], rules.scalars[1], rules.scalars[2]
     delay, lease, limited = rules.scalars[3], rules.scalars[4], rules.scalars[5]
+    gated_rule, guarded = rules.scalars[7], rules.scalars[8]
     prices = (tables.above, tables.input_pico, tables.cached_pico, tables.output_pico)
     epoch, next_edge = 0, np.int64(-1)
     while True:
@@ -305,6 +306,8 @@ def admit(until, rules, tables, state, block, pool, out):
         if state.forced[feature] >= 0:
             route = state.forced[feature]
         bound_tokens = tokens_in + bound_out
+        held_out = min(bound_out, rules.scalars[6])
+        held_tokens = tokens_in + held_out
         outcome, reason, by_holds = ADMITTED, np.int64(0), False
         retry_at = np.int64(reacting.NO_MOMENT)
         failed, latency, held = np.int64(0), np.int64(0), np.int64(0)
@@ -317,42 +320,67 @@ def admit(until, rules, tables, state, block, pool, out):
             outcome, reason = DENIED, np.int64(TOO_LARGE)
         else:
             count = _gather(rules, tables, scratch, user, feature, _CURRENT, nothing)
+            gated = np.int64(-1)
             for i in range(count):
                 if periods[i] == OPEN:
                     ends[i] = now + OPEN_RETRY_US
+                if scratch[5, i] == gated_rule:
+                    gated = i
+            paced = now
+            if guarded:
+                paced = rules.pace[user, 2] - rules.pace[user, 1]
             options = rules.candidates.shape[1] + 1
             chosen = np.int64(-1)
-            first = np.int64(-1)
+            first, level, closed = np.int64(-1), np.int64(-1), np.int64(-1)
+            soft = False
             for option in range(options):
                 candidate = route if option == 0 else rules.candidates[feature, option - 1]
                 if candidate < 0 or (option > 0 and candidate == route):
                     continue
                 ask_nano, ask_tokens = np.int64(1), np.int64(1)
                 if not checks:
-                    ask_nano = pricing.bound_nano(*prices, epoch, candidate, tokens_in, bound_out)
-                    ask_tokens = bound_tokens
+                    ask_nano = pricing.bound_nano(*prices, epoch, candidate, tokens_in, held_out)
+                    ask_tokens = held_tokens
+                asked, number = False, np.int64(-1)
+                if gated >= 0:  # the ladder: what was asked for is stopped before cheaper routes
+                    gate = rules.gates[feature]
+                    asked = gate[1] != gate[3] and not rules.cheap[feature, candidate]
+                    limits[gated] = gate[0] if asked else gate[2]
+                    number = gate[1] if asked else gate[3]
+                    closed = gated if 0 <= number < s[WATCHED] else np.int64(-1)
                 refused = core.refusal(
-                    cells, units, limits, count, ask_nano, ask_tokens, rules.settled, rules.held
-                )
+                    cells, units, limits, count, ask_nano, ask_tokens, rules.settled, rules.held,
+                    closed,
+                )  # fmt: skip
                 if refused < 0:
                     chosen, held = candidate, ask_nano
                     break
-                if option == 0:
-                    first = refused
+                if first < 0 or soft:  # a route behind what was downgraded has the last word
+                    first, soft = np.int64(refused), asked and refused == gated
+                    level = number if refused == gated else np.int64(-1)
                     by_holds = periods[refused] != OPEN and core.refused_by_holds(
-                        cells, units, limits, count, ask_nano, ask_tokens, rules.settled
+                        cells, units, limits, count, ask_nano, ask_tokens, rules.settled, closed
                     )
                 moment = core.admits_at(
                     cells, units, limits, ends, count, ask_nano, ask_tokens,
-                    rules.settled, rules.held,
+                    rules.settled, rules.held, closed,
                 )  # fmt: skip
                 if moment != core.NEVER and (retry_at == -1 or moment < retry_at):
                     retry_at = moment
             if chosen < 0:
                 outcome, reason, chosen = DENIED, scratch[5, first], route
+                if level >= 0:
+                    reason = len(rules.scope) + level
+                if retry_at != reacting.NO_MOMENT:
+                    retry_at = max(retry_at, paced)
+            elif paced > now:
+                outcome, chosen, by_holds, retry_at = DENIED, route, False, paced
+                reason = np.int64(len(rules.scope) + len(rules.watch_rule))
             else:
                 by_holds = False
                 retry_at = np.int64(reacting.NO_MOMENT)
+                if guarded:
+                    rules.pace[user, 2] = max(rules.pace[user, 2], now) + rules.pace[user, 0]
                 provider = tables.route_provider[chosen]
                 if provider >= 0:
                     minute = now // _MINUTE_US
@@ -366,13 +394,13 @@ def admit(until, rules, tables, state, block, pool, out):
                     own = tables.provider_limit[2 * provider : 2 * provider + 2]
                     refused = core.refusal(
                         provider_cell, tables.provider_units, own, 2, 0, bound_tokens,
-                        state.provider_used, state.provider_held,
+                        state.provider_used, state.provider_held, -1,
                     )  # fmt: skip
                     if refused >= 0:
                         outcome, reason = THROTTLED, np.int64(PROVIDER)
                         retry_at = core.admits_at(
                             provider_cell, tables.provider_units, own, provider_end, 2, 0,
-                            bound_tokens, state.provider_used, state.provider_held,
+                            bound_tokens, state.provider_used, state.provider_held, -1,
                         )  # fmt: skip
                     else:
                         core.hold(
@@ -401,7 +429,7 @@ def admit(until, rules, tables, state, block, pool, out):
             kind = CORRECT if lapses else SETTLE
             slot = new_event(pool, s, kind, row, attempt, tries, flags, feature)
             n = pool.numbers[slot]
-            n[0], n[1], n[2], n[3] = held, bound_tokens, total, used_in + used_out
+            n[0], n[1], n[2], n[3] = held, held_tokens, total, used_in + used_out
             for period in range(1, 4):
                 n[3 + period] = rules.window[period]
             pool.edition[slot] = s[EDITION]
@@ -411,7 +439,7 @@ def admit(until, rules, tables, state, block, pool, out):
                         rules.held[cells[i]] += 1
                 push(pool, block, s, now + latency + delay, slot)
             else:
-                core.hold(cells, units, count, held, bound_tokens, rules.held)
+                core.hold(cells, units, count, held, held_tokens, rules.held)
                 push(pool, block, s, now + latency, slot)
             if lapses:
                 twin = new_event(pool, s, EXPIRE, row, attempt, tries, flags, feature)

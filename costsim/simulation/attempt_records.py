@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from costsim.limits.rules import rules_of
+from costsim.limits.rules import refusers_of
 from costsim.records.schema import to_table
 from costsim.simulation.ids import fixed_ids
 from costsim.simulation.kernel_layout import (
@@ -256,8 +256,10 @@ class AttemptRecords:
         policy = self.policies[edition]
         if policy is None:
             return "", ""
-        rule = rules_of(policy)[reason] if reason < len(rules_of(policy)) else None
-        return (rule.scope, rule.window) if rule else ("", "")
+        refusers = refusers_of(policy)
+        if reason >= len(refusers):
+            return "", ""
+        return refusers[reason].scope, refusers[reason].window
 
     def _count(self, attempts: Attempts, refused: NDArray[np.bool_], scopes: Any) -> None:
         """Add up how attempts were decided."""

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from costsim.limits.burst import rate_for, rate_of
 from costsim.limits.core import DAY, HOUR, MONTH, NO_LIMIT
+from costsim.limits.ladder import ACTING, Watch, gate_of
 from costsim.limits.rules import EVERYTHING, SCOPES, Rule, rules_of, watches_of
 from costsim.limits.windows import window_edges
 from costsim.simulation.kernel_layout import Rules
@@ -41,8 +43,56 @@ def compile_rules(policy: Policy | None, tables: LoopTables) -> Rules:
         watch_rule=_ints([watch.rule for watch in watches]),
         watch_level=_ints([watch.level_nano for watch in watches]),
         candidates=_candidates(policy, tables),
-        scalars=_scalars(policy),
+        gates=_gates(policy, rules, watches, tables),
+        cheap=_cheap(policy, tables),
+        pace=_pace(policy, tables),
+        scalars=_ints([*_scalars(policy), _gated(watches), int(bool(policy and policy.burst))]),
     )
+
+
+def _gated(watches: Sequence[Watch]) -> int:
+    """The rule that the ladder acts on, -1 for none."""
+    return next((watch.rule for watch in watches if watch.action in ACTING), -1)
+
+
+def _gates(
+    policy: Policy | None, rules: Sequence[Rule], watches: Sequence[Watch], tables: LoopTables
+) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """What the ladder makes of the organisation's month for each feature."""
+    rule = _gated(watches)
+    cap = NO_LIMIT if rule < 0 else rules[rule].limit_of(EVERYTHING, None)
+    found = np.full((len(tables.features), 4), -1, np.int64)
+    found[:, [0, 2]] = cap
+    for number, feature in enumerate(tables.features):
+        gate = gate_of(watches, feature, cap)
+        if gate is not None:
+            found[number] = gate.asked_limit, gate.asked_level, gate.limit, gate.level
+    return found
+
+
+def _cheap(
+    policy: Policy | None, tables: LoopTables
+) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    """The routes whose model a downgrade leads to, by feature."""
+    known = policy.feature if policy else {}
+    routed = [frozenset(known[f].downgrade_to if f in known else ()) for f in tables.features]
+    return np.array([[route.model in own for route in tables.routes] for own in routed], np.uint8)
+
+
+def _pace(
+    policy: Policy | None, tables: LoopTables
+) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    guard = policy.burst if policy else None
+    found = np.zeros((len(tables.users) if guard else 0, 3), np.int64)
+    if guard is not None:
+        tiers = [tables.tiers[t] if tables.tiers else None for t in tables.arrays.tier_of.tolist()]
+        rates = {tier: rate_of(rate_for(guard, "", tier)) for tier in set(tiers)}
+        found[:, :2] = [rates[tier] for tier in tiers]
+        for user in guard.by_user:
+            if user in tables.users:
+                number = tables.users.index(user)
+                found[number, :2] = rate_of(rate_for(guard, user, tiers[number]))
+    return found
 
 
 def _limits(rule: Rule, tables: LoopTables) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -87,20 +137,19 @@ def _candidates(
     return found
 
 
-def _scalars(policy: Policy | None) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _scalars(policy: Policy | None) -> list[int]:
     if policy is None:
-        return _ints([-1, NO_LIMIT, 0, 0, NO_LIMIT, 0])
+        return [-1, NO_LIMIT, 0, 0, NO_LIMIT, 0, NO_LIMIT]
     most_in = policy.request.max_input_tokens
-    return _ints(
-        [
-            -1 if most_in is None else most_in,
-            policy.request.max_output_tokens,
-            int(policy.accounting == "check"),
-            round(policy.recording_delay_seconds * 1e6),
-            round(policy.lease_seconds * 1e6),
-            1,
-        ]
-    )
+    return [
+        -1 if most_in is None else most_in,
+        policy.request.max_output_tokens,
+        int(policy.accounting == "check"),
+        round(policy.recording_delay_seconds * 1e6),
+        round(policy.lease_seconds * 1e6),
+        1,
+        policy.request.held_output_tokens,
+    ]
 
 
 def _ints(values: Sequence[int] | object) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

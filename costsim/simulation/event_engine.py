@@ -15,7 +15,7 @@ import numpy as np
 import simpy
 
 from costsim.limits import Granted, MemoryLedger, Scopes, core
-from costsim.limits.rules import rules_of, watches_of
+from costsim.limits.rules import refusers_of, rules_of, watches_of
 from costsim.simulation import pricing, reacting
 from costsim.simulation.admission import KINDS, Attempts, Crossing, no_attempts
 from costsim.simulation.draws import ERROR, FINAL, RETRY, RETURN, WAIT, coin
@@ -120,9 +120,10 @@ class EventAdmission:
             return
         clock = lambda: self.tables.origin_us + int(self._env.now)  # noqa: E731
         self._ledger = MemoryLedger(policy, clock=clock)
-        rules = rules_of(policy)
-        self._rules = {(rule.scope, rule.cap): i for i, rule in enumerate(rules)}
-        self._levels = {watch.share: i for i, watch in enumerate(watches_of(policy, rules))}
+        refusers = refusers_of(policy)
+        self._reasons = {(each.scope, each.cap, each.level): i for i, each in enumerate(refusers)}
+        watches = watches_of(policy, rules_of(policy))
+        self._levels = {(each.share, each.action): i for i, each in enumerate(watches)}
         for name, caps in policy.feature.items():
             feature = self.tables.features.index(name)
             self._candidates[feature] = [
@@ -240,6 +241,9 @@ class EventAdmission:
         if most_out >= 0:
             tokens_out = min(tokens_out, most_out)
         bound_out = most_out if most_out >= 0 else tokens_out
+        held_out = bound_out
+        if self._policy:
+            held_out = min(bound_out, self._policy.request.held_output_tokens)
         if self._forced.get(feature, -1) >= 0:
             route = self._forced[feature]
         outcome, reason, by_holds, retry_at = ADMITTED, 0, False, reacting.NO_MOMENT
@@ -252,7 +256,10 @@ class EventAdmission:
         elif self._ledger is not None:
             others = self._candidates.get(feature, ())
             routes = [route, *(r for r in others if r != route)]
-            bounds = [(str(r), self._bound(epoch, r, tokens_in, bound_out)) for r in routes]
+            bounds = [
+                (self.tables.routes[r].model, self._bound(epoch, r, tokens_in, held_out))
+                for r in routes
+            ]
             answer = self._ledger.reserve(
                 name,
                 Scopes(self.tables.users[user], self._tier[user], self.tables.features[feature]),
@@ -264,7 +271,7 @@ class EventAdmission:
                 chosen = routes[answer.candidate]
             else:
                 outcome, by_holds = DENIED, answer.by_holds
-                reason = self._rules.get((answer.scope, answer.cap), TOO_LARGE)
+                reason = self._reasons.get((answer.scope, answer.cap, answer.level), TOO_LARGE)
                 if answer.retry_at_us is not None:
                     retry_at = answer.retry_at_us - self.tables.origin_us
         provider = int(arrays.route_provider[chosen])
@@ -358,7 +365,8 @@ class EventAdmission:
         """Say that watched levels were crossed."""
         if ledger.alerts:
             last = ledger.alerts[-1]
-            self._crossing = Crossing(last.at_us - self.tables.origin_us, self._levels[last.share])
+            level = self._levels[last.share, last.action]
+            self._crossing = Crossing(last.at_us - self.tables.origin_us, level)
             ledger.alerts.clear()
 
 

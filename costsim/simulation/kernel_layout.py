@@ -57,7 +57,12 @@ class Rules(NamedTuple):
     watch_rule: Array
     watch_level: Array
     candidates: Array  # (F, C) routes to try after the one asked for, -1 none
-    scalars: Array  # most input (-1), most output, checks, delay_us, lease_us, has policy
+    gates: Array  # (F, 4) organisation's month: limit and level of what is asked for, of the rest
+    cheap: Array  # (F, routes) whether a downgrade leads there
+    pace: Array  # (U, 3) burst guard: interval, how far ahead of it, when at pace again
+    # most input (-1), most output, checks, delay_us, lease_us, has policy, most output held,
+    # the gated rule (-1), has a burst guard
+    scalars: Array
 
 
 class Tables(NamedTuple):

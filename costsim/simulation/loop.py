@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 import numpy as np
 import simpy
 
+from costsim.limits.core import MONTH
+from costsim.limits.windows import window_at
 from costsim.simulation.admission import Admission, Attempts, Crossing
 from costsim.simulation.calendar import HOUR_US
 from costsim.simulation.world import Event
@@ -79,6 +81,7 @@ class Loop:
         self._parts: list[Attempts] = []
         self._hourly: NDArray[np.int64] = np.zeros((0, len(tables.features)), np.int64)
         self._acted = 0
+        self._told: tuple[tuple[int, int], int] = ((0, 0), 0)
         for act in acts:
             self._env.process(self._act(act))
 
@@ -111,8 +114,11 @@ class Loop:
         yield self._env.timeout(crossing.at_us - self._env.now)
         policy = self.admission.policies[-1]
         assert policy is not None
-        share = sorted(policy.organisation.alert_at)[crossing.level]
-        self.events.append(Event(crossing.at_us, f"budget alert {share:.0%}", "all"))
+        for level in policy.organisation.levels[
+            self._passed(policy, crossing) : crossing.level + 1
+        ]:
+            words = f"alert {level.at:.0%}" if level.do == "notify" else level.words
+            self.events.append(Event(crossing.at_us, f"budget {words}", "all"))
         operations = self.tables.scenario.operations
         if operations is None or BUDGET_ALERT not in operations.detectors:
             return
@@ -122,6 +128,13 @@ class Loop:
         yield self._env.timeout(reaction_us(self.tables.scenario, crossing.at_us))
         self._collect()
         self._apply(act_of(self.tables, int(self._env.now), self._hourly, crossing.at_us))
+
+    def _passed(self, policy: Policy, crossing: Crossing) -> int:
+        """How many levels of the month were told before, under the limits in force."""
+        at = self.tables.origin_us + crossing.at_us
+        month = (len(self.admission.policies), window_at(MONTH, at, policy.zone)[0])
+        before, self._told = self._told, (month, crossing.level + 1)
+        return before[1] if before[0] == month else 0
 
     def _act(self, act: Act) -> Generator[Any, Any, None]:
         yield self._env.timeout(act.at_us)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from costsim.simulation.settings import Feature
+
 COARSE_BITS = 21  # two seconds: a day of 25 hours has fewer than 2**16 of them
 
 
@@ -80,9 +82,7 @@ class Recorder:
         drawn = rng.integers(0, 1 << 32, calls.drawn, dtype=np.uint32)
         if len(calls) < calls.drawn:
             drawn = drawn.take(calls.index)
-        first = _lognormal_table(feature.first_token_ms * 1e3, 0.4)
-        pace = _lognormal_table(1e9 / feature.output_tokens_per_second, 0.2)
-        return first.take(drawn >> 16), pace.take(drawn & 0xFFFF)
+        return latency_of(feature, drawn)
 
     def day(self, day: int, groups: Sequence[Calls]) -> RecordedDay:
         """Records and truth of a local day, in order of (time, user, sequence)."""
@@ -219,6 +219,15 @@ class Recorder:
 
 
 _PLAIN = ("time_us", "user", "session", "input_tokens", "output_tokens", "index")
+
+
+def latency_of(
+    feature: Feature, drawn: NDArray[np.uint32]
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Microseconds to the first token and nanoseconds for each later one, by 32 random bits."""
+    first = _lognormal_table(feature.first_token_ms * 1e3, 0.4)
+    pace = _lognormal_table(1e9 / feature.output_tokens_per_second, 0.2)
+    return first.take(drawn >> 16), pace.take(drawn & 0xFFFF)
 
 
 @lru_cache(maxsize=64)

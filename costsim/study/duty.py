@@ -185,7 +185,7 @@ def on_duty(
         curve=curve_table(candidates, runs, [rate]),
     )
     reaction = {"day": float(day_hours), "night": float(night_hours)}
-    return OnDuty(suite, comparison, _acted(suite.detectors, incident, reaction), reaction)
+    return OnDuty(suite, comparison, acted_runs(suite.detectors, incident, reaction), reaction)
 
 
 def by_hour(reaction_hours: dict[str, float]) -> list[float]:
@@ -203,7 +203,7 @@ def _is_night(hour: int) -> bool:
     return not DAY_HOURS[0] <= hour < DAY_HOURS[1]
 
 
-def _acted(
+def acted_runs(
     detectors: Sequence[SeriesDetector], incident: IncidentRuns, reaction_hours: dict[str, float]
 ) -> pd.DataFrame:
     """A row a detector and run, each begun anew where the incident begins."""

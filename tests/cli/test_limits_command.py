@@ -73,6 +73,39 @@ def test_exit_codes_and_files_for_a_build(run, files, gate, code, verdict):
     assert (files / "m.md").read_text().startswith(f"### {verdict}: caps would block")
 
 
+LADDER = """
+[[organisation.ladder]]
+at = 0.5
+do = "downgrade"
+features = ["chat"]
+[organisation]
+month_usd = 12
+[feature.chat]
+downgrade_to = ["gpt-3.5-turbo"]
+"""
+
+
+def test_a_route_that_nobody_tried_fails_until_it_is_waived(run, files):
+    (files / "caps.toml").write_text('name = "caps"\n' + LIMITS + LADDER)
+    said = check(run)
+    assert said.code == 1, said.err
+    assert "FAIL feature.chat.route.gpt-3.5-turbo.evaluated: nobody has tried" in said.out
+    assert "hours of the month at each level of the ladder" in said.out
+    waived = check(run, "--waive-evaluation", "--json")
+    assert waived.code == 0, waived.err
+    told = json.loads(waived.out)
+    assert [row["level"] for row in told["levels"]] == ["below every level", "downgrade at 50%"]
+    assert sum(row["with"] for row in told["levels"]) == pytest.approx(29 * 24)
+    (files / "caps.toml").write_text(
+        'name = "caps"\n' + LIMITS + LADDER + 'evaluated."gpt-3.5-turbo".waived = "a test"\n'
+    )
+    (files / "gate.toml").write_text('month_spend_mean_usd = "<= 100"')
+    said = check(run, "--gate", "gate.toml", "--junit", "j.xml")
+    assert said.code == 0, said.err
+    names = [case.get("name") for case in ElementTree.parse(files / "j.xml").getroot()]
+    assert names == ["month_spend_mean_usd", "feature.chat.route.gpt-3.5-turbo.evaluated"]
+
+
 def test_a_gate_that_says_what_it_does_not_know_is_one_line(run, files):
     (files / "gate.toml").write_text('month_cost = "<= 100"')
     said = check(run, "--gate", "gate.toml")

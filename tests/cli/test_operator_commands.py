@@ -20,7 +20,7 @@ time_zone = "Europe/Berlin"
 enforce_organisation = false
 user = { hour_usd = 1, by_tier = { pro = { hour_usd = 5 } } }
 feature = { chat = { day_calls = 100 } }
-organisation = { month_usd = 50 }
+organisation = { month_usd = 50, ladder = [{ at = 0.004, do = "warn" }] }
 """
 WHY = ("--why", "an incident", "--limits", "live.toml")
 
@@ -125,6 +125,8 @@ def test_status_shows_what_is_used_what_is_in_force_and_who_ordered_it(run, live
     said = run(*at)
     assert said.code == 0
     assert "STOPPED: user bob, no end\n" in said.out
+    assert "budget of the month: $0.20 of $50.00 spent (0.4%), $0.50 held; on until" in said.out
+    assert (told["budget"]["on"], told["budget"]["held_nano"]) == (["warn at 0.4%"], USD // 2)
     [row] = [line for line in said.out.splitlines() if line.startswith("user ann")]
     assert row.split() == ["user", "ann", "hour_usd", "$0.20", "$0.50", "$2.00", "35%"]
     assert "eve: grant user ann: 2 times each cap, until " in said.out
@@ -144,6 +146,7 @@ def test_a_file_reaches_a_ledger_in_process_and_its_journal_tells_what_is_used(
     assert ask(ledger, "b").scope == "organisation"
     said = run("limits", "status", *where, "--limits", "live.toml", "--user", "ann")
     assert "--journal FILE reads it" in said.out
+    assert "budget of the month" not in said.out  # nobody told
     journal = (tmp_path / "journal").read_bytes()
     told = run("limits", "status", *where, "--limits", "live.toml", "--user", "ann", "--json",
                "--journal", "journal")  # fmt: skip

@@ -19,13 +19,18 @@ POLICY = parse_limits(
     {
         "name": "j", "lease_seconds": 120,
         "user": {"hour_usd": 1, "day_usd": 3, "open_calls": 4},
-        "organisation": {"month_usd": 4, "alert_at": [0.5]},
+        "organisation": {
+            "month_usd": 4, "alert_at": [0.5],
+            "ladder": [{"at": 0.3, "do": "shut", "features": ["chat"]}],
+        },
+        "burst": {"minute_calls": 1, "at_once": 4},
     }
 )  # fmt: skip
 
 
 def state(ledger):
-    return [ledger.usage(who) for who in WHO]
+    """Windows, and levels that are on."""
+    return [ledger.usage(who) for who in WHO], ledger.month()[1:]
 
 
 def played(ledger, clock, events):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from costsim.errors import SettingError, UnknownNameError
-from costsim.limits import limit_names, load_limits, parse_limits
+from costsim.limits import MemoryLedger, Scopes, limit_names, load_limits, parse_limits
 from costsim.limits.core import NO_LIMIT
 from costsim.limits.policy import nano
 from costsim.limits.rules import rules_of, watches_of
 
 
 def test_the_bundled_files_are_whole():
-    assert limit_names() == ["flat-caps", "per-tier", "strict"]
+    assert limit_names() == ["flat-caps", "ladder", "per-tier", "strict"]
     for name in limit_names():
         policy = load_limits(name)
         assert policy.name == name
@@ -91,3 +91,23 @@ def test_a_budget_that_only_alerts_refuses_nothing_and_is_watched_in_rising_orde
     assert [(w.share, w.level_nano) for w in watches_of(policy, rules)] == [
         (0.5, nano(5)), (1.0, nano(10))
     ]  # fmt: skip
+
+
+def test_a_hold_is_at_most_what_may_come_and_needs_reservations():
+    request = {"max_output_tokens": 1000, "hold_output_tokens": 1001}
+    with pytest.raises(SettingError, match="at most max_output_tokens, 1,000; got 1,001"):
+        parse_limits({"name": "t", "request": request})
+    with pytest.raises(SettingError, match="hold_output_tokens needs accounting = 'reserve'"):
+        parse_limits({"name": "t", "request": {"hold_output_tokens": 9}, "accounting": "check"})
+
+
+def test_tokens_are_held_as_the_hold_says_and_settled_as_they_were():
+    policy = parse_limits(
+        {"name": "t", "request": {"hold_output_tokens": 100}, "user": {"hour_tokens": 1000}}
+    )
+    ledger, ann = MemoryLedger(policy, clock=lambda: 0), Scopes("ann")
+    assert ledger.reserve("1", ann, [("m", 0)], input_tokens=50, max_output_tokens=4000)
+    assert ledger.usage(ann)["user", "hour_tokens"][:2] == (0, 150)
+    ledger.settle("1", 0, 850)
+    assert ledger.usage(ann)["user", "hour_tokens"][:2] == (850, 0)
+    assert not ledger.reserve("2", ann, [("m", 0)], input_tokens=51, max_output_tokens=4000)

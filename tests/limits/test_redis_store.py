@@ -28,6 +28,7 @@ EVERYTHING = parse_limits(
         "tier": {"free": {"day_usd": 4}},
         "feature": {"chat": {"hour_calls": 20}},
         "organisation": {"month_usd": 50, "alert_at": [0.01]},
+        "burst": {"minute_calls": 600},
         "lease_seconds": 60,
     }
 )
@@ -60,7 +61,7 @@ def test_every_key_but_the_marker_expires_and_none_too_early(server, client):
     [marker] = [key for key in client.keys("*") if client.ttl(key) == -1]
     assert marker.endswith(b":state")
     lives = {key: client.ttl(key) for key in client.keys("*") if key != marker}
-    assert len(lives) == 7 + 3 + 1  # slots, calls, leases
+    assert len(lives) == 7 + 3 + 1 + 1  # slots, calls, leases, the user's pace
     assert min(lives.values()) > 3590
     assert max(lives.values()) < 70 * 86_400
     month = next(key for key in lives if b"month_usd" in key)
@@ -234,6 +235,7 @@ def test_rebuilt_windows_are_the_sums_of_their_calls(server, client):
         ("organisation", "month_usd"): 8 * USD // 10,
     }
     assert ledger.usage(Scopes(None))["user", "hour_usd"][0] == USD // 2
+    assert (ledger.month().reached, ledger.alerts) == (1, [])  # on, and told before
     assert not ledger.settle("a", USD)  # its record is in the sums
     with pytest.raises(LedgerError, match="holds a ledger of tenant 'default'"):
         ledger.rebuild(None)

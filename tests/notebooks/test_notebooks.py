@@ -19,6 +19,13 @@ SMALL = {
     "10_explore_spend": {"last_day": "2024-07-21"},
     "20_weekly_report": {"show_users": True},
     "30_tune_detector": {"replicates": 12, "calibration_runs": 6},
+    "40_validate_limits": {
+        "replicates": 2,
+        "watch_runs": 0,  # by itself in tests/report/test_launch.py
+        "candidates": 4,
+        "search_seeds": 4,
+        "size": 0.02,
+    },
     "50_replay_incident": {
         "replicates": 12,
         "calibration_runs": 8,

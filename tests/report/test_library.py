@@ -9,9 +9,10 @@ import pytest
 from costsim import spend
 from costsim.errors import SettingError
 from costsim.report import look_at_library
-from costsim.report.library import plain, smaller
+from costsim.report.library import plain
 from costsim.report.signals import Runs, added_up, signals, surprises
 from costsim.simulation import load_scenario, simulate
+from costsim.simulation.sizes import smaller
 
 SIZE = 0.08
 

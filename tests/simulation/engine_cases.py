@@ -162,6 +162,8 @@ def _limits(rng: Any, pick: Any, maybe: Any, names: list[str], zone: str) -> dic
         "organisation": caps(6),
         "enforce_organisation": maybe(0.8),
     }
+    if not checks and maybe(0.3):
+        limits["request"]["hold_output_tokens"] = pick(1, 60, 200)
     if checks and maybe(0.6):
         limits["recording_delay_seconds"] = pick(1, 90, 5000)
     if maybe(0.3):
@@ -175,7 +177,29 @@ def _limits(rng: Any, pick: Any, maybe: Any, names: list[str], zone: str) -> dic
     if maybe(0.5):
         limits["organisation"]["month_usd"] = pick(0.5, 5, 50)
         limits["organisation"]["alert_at"] = [0.1, 0.5, 1.0]
+        _climb(limits, maybe, names)
+    if maybe(0.25):
+        limits["burst"] = {"minute_calls": pick(1, 6, 60), "at_once": pick(1, 2, 9)}
+        if maybe(0.3):
+            limits["burst"]["by_tier"] = {"pro": {"minute_calls": 20}}
     return limits
+
+
+def _climb(limits: dict[str, Any], maybe: Any, names: list[str]) -> None:
+    """A ladder, with what its levels need."""
+    features = limits.setdefault("feature", {})
+    ladder = [{"at": 0.05, "do": "warn"}] if maybe(0.5) else []
+    routed = [name for name, caps in features.items() if caps.get("downgrade_to")]
+    if routed and maybe(0.8):
+        ladder.append({"at": 0.1, "do": "downgrade", "features": routed})
+    if maybe(0.5):
+        ladder.append({"at": 0.2, "do": "shut", "features": names[-1:]})
+    if maybe(0.4):
+        features.setdefault(names[0], {})["critical"] = False
+        ladder.append({"at": 0.5, "do": "shut"})
+    if maybe(0.4):
+        ladder.append({"at": 0.6, "do": "deny"})
+    limits["organisation"]["ladder"] = ladder
 
 
 def attempts_of(case: dict[str, Any], engine: Any) -> tuple[list[Attempts], list[Any], Any]:

@@ -171,7 +171,7 @@ def test_simulated_excess_agrees_with_the_closed_form(name):
     """A t-test over seeds, on a tenth of the users and calls where there are many."""
     from scipy.stats import ttest_1samp
 
-    from costsim.report.library import smaller
+    from costsim.simulation.sizes import smaller
 
     scenario = smaller(near(name, days=3), 0.1)
     found = []

@@ -6,8 +6,11 @@ import base64
 import hashlib
 from typing import NamedTuple
 
-from costsim.limits.accounts import Scopes, concerned
+from costsim.limits.accounts import ANONYMOUS, Scopes, concerned
+from costsim.limits.burst import rate_for, rate_of
 from costsim.limits.core import DAY, HOUR, MONTH, NO_LIMIT, OPEN
+from costsim.limits.ladder import Gate, gate_of
+from costsim.limits.policy import LARGEST_NANO
 from costsim.limits.request import Request
 from costsim.limits.standing import Standing
 from costsim.limits.store.wire import Words
@@ -54,6 +57,9 @@ class Plan(NamedTuple):
     words: Words
     rules: tuple[tuple[str, str, int], ...]
     bases: tuple[tuple[str, int, int], ...]
+    gate: Gate | None = None
+    gated: int = -1
+    burst: bytes = b""
 
 
 class Plans:
@@ -63,7 +69,11 @@ class Plans:
         self.rules, self.watches = standing.rules, standing.watches
         levels = " ".join(str(watch.level_nano) for watch in self.watches)
         self.watched = f"organisation::month_usd {levels}".encode() if levels else b""
-        self._zone = standing.policy.zone
+        policy = standing.policy
+        self._latches = standing.latches
+        self._burst = policy.burst
+        self._routed = {name: frozenset(caps.downgrade_to) for name, caps in policy.feature.items()}
+        self._zone = policy.zone
         self._keep_us = keep_us
         self._known: dict[Scopes, Plan] = {}
         self._windows = Words(0, b"")
@@ -80,15 +90,40 @@ class Plans:
 
     def _plan(self, scopes: Scopes) -> Plan:
         words: list[bytes] = []
-        named, bases = [], []
+        named: list[tuple[str, str, int]] = []
+        bases = []
+        gate, gated, month = None, -1, self.watches[0].rule if self.watches else -1
         for index, entity, limit in concerned(self.rules, scopes):
             rule = self.rules[index]
+            if index == month:
+                gate, gated = gate_of(self.watches, scopes.feature, limit), len(named)
+                limit = limit if gate is None else gate.limit
             base = f"{rule.scope}:{encoded(entity)}:{rule.cap}"
             allowed = "-" if limit == NO_LIMIT else str(limit)
             words += [s.encode() for s in (base, _UNITS[rule.unit], str(rule.period), allowed)]
             named.append((rule.scope, rule.cap, limit))
             bases.append((base, rule.unit, rule.period))
-        return Plan(Words.of(words), tuple(named), tuple(bases))
+        return Plan(Words.of(words), tuple(named), tuple(bases), gate, gated, self._pace(scopes))
+
+    def _pace(self, scopes: Scopes) -> bytes:
+        """The burst guard for a user, as scripts read it."""
+        if self._burst is None:
+            return b""
+        user = ANONYMOUS if scopes.user is None else scopes.user
+        rate = rate_of(rate_for(self._burst, user, scopes.tier))
+        return f"user:{encoded(user)}:burst {rate.interval_us} {rate.tolerance_us}".encode()
+
+    def ladder(self, request: Request) -> bytes:
+        """What the ladder makes of the organisation's month for a call, as scripts read it."""
+        plan = self.of(request.scopes)
+        gate = plan.gate
+        if gate is None:
+            return b""
+        limit = min(gate.asked_limit, LARGEST_NANO)
+        routes = self._routed.get(request.scopes.feature or "", frozenset())
+        asked = "".join("0" if model in routes else "1" for model, _ in request.candidates)
+        levels = f"{gate.asked_level + 1} {gate.level + 1}"
+        return f"{plan.gated + 1} {limit} {levels} {self._latches:d} {asked}".encode()
 
     def windows(self, at_us: int) -> Words:
         """Of the hour, the day and the month of a moment: edges, and what ends their slots' names.

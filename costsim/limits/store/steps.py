@@ -15,8 +15,9 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from costsim.errors import LedgerError, StoreError
-from costsim.limits.accounts import Alert, Scopes, concerned
-from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Observed
+from costsim.limits import burst
+from costsim.limits.accounts import Alert, Scopes
+from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Month, Observed, watched_month
 from costsim.limits.controls import Control
 from costsim.limits.ledger import MemoryLedger, system_clock
 from costsim.limits.policy import Policy
@@ -174,6 +175,7 @@ class Core:
         return self.ask(
             "reserve", name, name, digest(request), *self._fixed,
             str(request.tokens).encode(), known, attempt,
+            view.plans.ladder(request), view.plans.of(request.scopes).burst,
             str(len(bounds)).encode(), *bounds,
             tail=(view.plans.windows(at), view.plans.of(request.scopes).words),
         )  # fmt: skip
@@ -201,11 +203,14 @@ class Core:
         return known
 
     def _denied(self, request: Request, words: list[bytes], now: int, view: View) -> Denied:
-        position, by_holds, moment = (int(word) for word in words)
-        scope, cap, _ = view.plans.of(request.scopes).rules[position]
+        position, by_holds, moment, level = (int(word) for word in words)
         at = None if moment < 0 else moment
         after = None if at is None else (at - now) / 1e6
-        return Denied(scope, cap.split("_")[0], at, after, by_holds == 1, cap)
+        if position < 0:
+            return Denied("user", burst.WINDOW, at, after, cap=burst.CAP)
+        scope, cap, _ = view.plans.of(request.scopes).rules[position]
+        name = view.plans.watches[level - 1].name if level else ""
+        return Denied(scope, cap.split("_")[0], at, after, by_holds == 1, cap, name)
 
     def _alone(self, request: Request, why: str) -> Granted | Denied:
         """The answer of this process alone, by the orders it knows and the policy for outages."""
@@ -216,15 +221,14 @@ class Core:
         if stopped is not None:
             return stopped
         if not self._observes:
-            for index, _, limit in concerned(self.plans.rules, request.scopes):
-                rule = self.plans.rules[index]
-                if limit < LIFTED and not self._shares[rule.scope]:
+            for scope, cap, limit in self.plans.of(request.scopes).rules:
+                if limit < LIFTED and not self._shares[scope]:
                     wait = None if why == "lost" else self.breaker.cooldown_seconds
                     at = None if wait is None else self.now() + round(wait * 1e6)
-                    return Denied(rule.scope, why, at, wait, cap=rule.cap)
+                    return Denied(scope, why, at, wait, cap=cap)
         answer = self._local.reserve(
             request.call_id, request.scopes, request.candidates,
-            input_tokens=request.input_tokens, max_output_tokens=request.max_output_tokens,
+            input_tokens=request.input_tokens, max_output_tokens=request.held_output_tokens,
         )  # fmt: skip
         if isinstance(answer, Granted):
             self.outbox.pop(request.call_id, None)  # not to be cancelled
@@ -327,6 +331,23 @@ class Core:
         return len(self.outbox)
 
     def usage(self, scopes: Scopes) -> Steps[Usage]:
+        _, numbers, view = yield from self._held(scopes)
+        return {
+            (scope, cap): (*numbers[i][:2], limit)
+            for i, (scope, cap, limit) in enumerate(view.plans.of(scopes).rules)
+        }
+
+    def month(self) -> Steps[Month]:
+        scopes = Scopes(None)
+        now, numbers, view = yield from self._held(scopes)
+        rules = [rule[:2] for rule in view.plans.of(scopes).rules]
+        settled, held, reached = numbers[watched_month(rules, self.policy)]
+        standing = view.standing
+        reached = standing.reached(settled, reached)
+        return Month(now, settled, held, reached, standing.budget_nano, standing.watches)
+
+    def _held(self, scopes: Scopes) -> Steps[tuple[int, list[tuple[int, int, int]], View]]:
+        """The store's time; of each rule settled, held and levels reached; by which limits."""
         yield from self.ready()
         reply, view = yield from self._windowed(
             lambda at, view: self.ask(
@@ -336,12 +357,8 @@ class Core:
         )  # fmt: skip
         if reply is None:
             raise StoreError(self.empty)
-        plan = view.plans.of(scopes)
-        numbers = [int(word) for word in reply[3:]]
-        return {
-            (scope, cap): (numbers[2 * i], numbers[2 * i + 1], limit)
-            for i, (scope, cap, limit) in enumerate(plan.rules)
-        }
+        numbers = map(int, reply[3:])
+        return int(reply[1]), list(zip(numbers, numbers, numbers, strict=True)), view
 
     def _windowed(self, make: Callable[[int, View], Ask]) -> Steps[tuple[list[bytes] | None, View]]:
         """Ask with this moment's windows and limits; again when the store's are others."""
@@ -368,7 +385,9 @@ class Core:
             watches = self.plans.watches  # none while the budget is lifted
             for number in reply[2].split(b",") if watches else ():
                 watch = watches[int(number) - 1]
-                self.alerts.append(Alert(watch.share, watch.level_nano, int(reply[1])))
+                self.alerts.append(
+                    Alert(watch.share, watch.level_nano, int(reply[1]), watch.action)
+                )
         return reply
 
     def _away(self) -> None:

@@ -43,6 +43,7 @@ def limits_effect(
     blocked: DataFrame,
     *,
     budget_usd: float | None = None,
+    each: str = "run",
     ribbon: Ribbon | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -59,6 +60,8 @@ def limits_effect(
         ``low`` and ``high``.
     budget_usd : float, optional
         Drawn as a line across the dollars.
+    each : str
+        What a dot is.
     ribbon : Ribbon, optional
     ax : Axes, optional
 
@@ -88,7 +91,7 @@ def limits_effect(
     bottom = ax.inset_axes((0, 0, 1, lower / whole))
     for panel in (top, bottom):
         canvas(panel, 0)
-    _dollars(top, dots, variants, budget_usd)
+    _dollars(top, dots, variants, budget_usd, each)
     _people(bottom, known)
     means = dots.groupby("variant", sort=False)["usd"].mean()
     told = "; ".join(f"{plain(name, 40)}: mean {usd(mean)}" for name, mean in means.items())
@@ -100,7 +103,9 @@ def limits_effect(
     return finish(ax, title, f"Dollars of the month. {told}. Blocked at least once: {who}.", ribbon)
 
 
-def _dollars(ax: Axes, dots: DataFrame, variants: list[str], budget: float | None) -> None:
+def _dollars(
+    ax: Axes, dots: DataFrame, variants: list[str], budget: float | None, each: str
+) -> None:
     import numpy as np
 
     dollar_axis(ax, max(float(dots["usd"].max()), budget or 0.0), axis="x", room=1.15)
@@ -119,7 +124,7 @@ def _dollars(ax: Axes, dots: DataFrame, variants: list[str], budget: float | Non
         text.set_horizontalalignment("left" if at < 0.12 else "right" if at > 0.88 else "center")
     if budget is not None:
         ax.axvline(budget, color=ALERT, linewidth=1.2, linestyle=(0, (4, 2)), zorder=1)
-    label = "US$ of the month; a dot is a run, the bar their mean"
+    label = f"US$ of the month; a dot is a {each}, the bar their mean"
     label += "; dashed: the budget" if budget is not None else ""
     _label(ax, label)
 

@@ -26,7 +26,7 @@ class Operations(Settings):
 
     detectors: list[str] = []
     """Who calls people: presets such as "seasonal_cusum", "user_share", "fixed_threshold" (they
-    read hourly bins), and "budget_alert", a level of the limits file's `alert_at`."""
+    read hourly bins), and "budget_alert", a level of the limits file's ladder."""
     suite: str | None = None
     """A suite of detectors on duty beside them: bundled name or path of a TOML file."""
     thresholds: dict[str, float] = {}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from costsim.limits.core import CALLS, NANO, OPEN
+from costsim.limits.ladder import ACTING
 from costsim.limits.rules import rules_of
 from costsim.limits.windows import window_edges
 from costsim.simulation.compiled_rules import compile_rules
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from costsim.limits import Policy
     from costsim.limits.rules import Rule
+    from costsim.study.launch.level_hours import SpendByMinute
     from costsim.study.launch.rehearsal import Rehearsal
 
     Ints = NDArray[np.int64]
@@ -53,12 +55,14 @@ class _Calls(NamedTuple):
 def can_fold(rehearsal: Rehearsal, policy: Policy | None) -> bool:
     """Whether users have nothing to do with each other under these limits.
 
-    Limits that several users share, a provider's limits, errors that are tried again, and limits
-    that look first and record later are simulated in full.
+    Limits that several users share, a ladder that acts, a burst guard, a provider's limits, errors
+    that are tried again, and limits that look first and record later are simulated in full.
     """
     if policy is None or not rehearsal.open or policy.accounting != "reserve":
         return False
     if any(caps.stated for caps in (*policy.tier.values(), *policy.feature.values())):
+        return False
+    if policy.burst is not None or any(watch.do in ACTING for watch in policy.organisation.ladder):
         return False
     return not (policy.enforce_organisation and policy.organisation.stated)
 
@@ -77,18 +81,26 @@ class FoldedMonth:
         self.rehearsal = rehearsal
         self.parts = parts
         self.users = len(rehearsal.tables.arrays.tier_of)
-        self._plain: dict[tuple[int | None, int], _Calls] = {}
+        self._plain: dict[tuple[int | None, int, int], _Calls] = {}
         self._peaks: dict[tuple[object, ...], Ints] = {}
 
-    def run(self, policy: Policy) -> LimitTally:
-        """The month under limits, in full where they must be."""
+    def run(self, policy: Policy, spent: SpendByMinute | None = None) -> LimitTally:
+        """The month under limits, in full where they must be; its dollars into `spent`, too."""
         if not can_fold(self.rehearsal, policy):
-            return self.simulate(policy, None)
+            return self.simulate(policy, None, spent)
         free = self.untouched(policy)
+        if spent is not None and spent.needed:
+            calls, theirs = self._calls(policy), free[self._user]
+            spent.add(self._time[theirs], calls.end_us[theirs], calls.total_nano[theirs])
         there = _sized(self._calls(policy).tally.of_users(free), rule_count(policy))
-        return there.plus(self.simulate(policy, ~free))
+        return there.plus(self.simulate(policy, ~free, spent))
 
-    def simulate(self, policy: Policy | None, users: NDArray[np.bool_] | None) -> LimitTally:
+    def simulate(
+        self,
+        policy: Policy | None,
+        users: NDArray[np.bool_] | None,
+        spent: SpendByMinute | None = None,
+    ) -> LimitTally:
         """The month of some users, or of all, by the admission kernel."""
         loop, rules = self.rehearsal.loop(policy), rule_count(policy)
         found = nothing_tallied(self.rehearsal, rules)
@@ -96,7 +108,10 @@ class FoldedMonth:
             intents = part.intents
             if users is not None:
                 intents = intents.take(np.flatnonzero(users[intents.user]))
-            found = found.plus(tally(loop.day(intents, part.end_us), self.rehearsal, rules))
+            attempts = loop.day(intents, part.end_us)
+            if spent is not None:
+                spent.add_attempts(attempts)
+            found = found.plus(tally(attempts, self.rehearsal, rules))
         return found
 
     def untouched(self, policy: Policy) -> NDArray[np.bool_]:
@@ -173,21 +188,21 @@ class FoldedMonth:
 
     def _of_part(self, intents: Intents, policy: Policy) -> tuple[Ints, ...]:
         """Columns of :class:`_Calls` but the first."""
-        cap_in, cap_out = _request(policy)
+        cap_in, cap_out, cap_held = _request(policy)
         most = np.where(intents.max_output < 0, cap_out, np.minimum(intents.max_output, cap_out))
-        out = np.minimum(intents.output_tokens, most)
+        out, held = np.minimum(intents.output_tokens, most), np.minimum(most, cap_held)
         cost, tokens_in = self.rehearsal.cost, intents.input_tokens
-        bound = cost(intents, cached_tokens=np.zeros_like(tokens_in), output_tokens=most)
+        bound = cost(intents, cached_tokens=np.zeros_like(tokens_in), output_tokens=held)
         prices = self.rehearsal.recorder.prices
         if (prices.cached_pico > prices.input_pico).any():  # a hold is by the dearest rate
-            bound = np.maximum(bound, cost(intents, cached_tokens=tokens_in, output_tokens=most))
+            bound = np.maximum(bound, cost(intents, cached_tokens=tokens_in, output_tokens=held))
         latency = intents.first_us + out * intents.pace_ns // 1000
         large = np.zeros(len(out), np.bool_) if cap_in is None else tokens_in > cap_in
         return (
             intents.time_us + latency,
             bound,
             cost(intents, output_tokens=out),
-            tokens_in + most,
+            tokens_in + held,
             tokens_in + out,
             np.asarray(large),
         )
@@ -196,7 +211,7 @@ class FoldedMonth:
         """Everybody's month where nothing is refused."""
         streams = len(self.rehearsal.tables.streams)
         found = nothing_tallied(self.rehearsal, 0)
-        month, week, calls = (np.zeros(streams * self.users, np.int64) for _ in range(3))
+        month, week, made, calls = (np.zeros(streams * self.users, np.int64) for _ in range(4))
         span = self.rehearsal.month
         for part, columns in zip(self.parts, parts, strict=True):
             intents, nano = part.intents, columns[2]
@@ -206,18 +221,21 @@ class FoldedMonth:
                 if len(there):
                     sums += np.bincount(cell[there], nano[there], len(sums)).astype(np.int64)
             told = self.rehearsal.within(intents, span.month)
+            made += np.bincount(cell[told], minlength=len(made))
             told |= self.rehearsal.within(intents, span.week)
             calls += np.bincount(cell[told], minlength=len(calls))
         shape = (streams, self.users)
         return found._replace(
             month_nano=month.reshape(shape),
             week_nano=week.reshape(shape),
+            made=made.reshape(shape),
             calls=calls.reshape(shape),
         )
 
 
-def _request(policy: Policy) -> tuple[int | None, int]:
-    return policy.request.max_input_tokens, policy.request.max_output_tokens
+def _request(policy: Policy) -> tuple[int | None, int, int]:
+    caps = policy.request
+    return caps.max_input_tokens, caps.max_output_tokens, caps.held_output_tokens
 
 
 def _sized(found: LimitTally, rules: int) -> LimitTally:

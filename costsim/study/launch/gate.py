@@ -73,6 +73,8 @@ class Requirement:
             return "any"
         if self.key.endswith("_usd"):
             return usd(value)
+        if self.key.endswith(".evaluated"):
+            return "yes" if value else "no"
         return share(value) if self.key.endswith(("share", "chance_over_budget")) else count(value)
 
     def judge(self, values: Any) -> GateLine:
@@ -95,17 +97,23 @@ class Requirement:
 
 @dataclass(frozen=True)
 class GateLine:
-    """A requirement with what was measured; `runs` that would decide it, None if too many."""
+    """A requirement with what was measured; `runs` that would decide it, None if too many.
+
+    `note` says in words what is not measured but read.
+    """
 
     requirement: Requirement
     measured: Estimate
     verdict: Verdict
     runs: int | None
+    note: str = ""
 
     @property
     def words(self) -> str:
         """The line in words."""
         wanted, (value, low, high) = self.requirement, self.measured
+        if self.note:
+            return f"{self.verdict} {wanted.key}: {self.note}"
         bound = f"{wanted.relation} {wanted.told(wanted.bound)}"
         if math.isnan(value):
             return f"{self.verdict} {wanted.key} {bound}: no run had anybody to measure it on"

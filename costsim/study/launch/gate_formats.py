@@ -90,7 +90,8 @@ def gate_junit(name: str, lines: Sequence[GateLine]) -> str:
 def _row(line: GateLine) -> str:
     wanted, (value, low, high) = line.requirement, line.measured
     needed = f" (about {line.runs:,} runs would decide)" if line.runs else ""
-    key = f"{wanted.key} {wanted.relation} {wanted.told(wanted.bound)}"
+    bound = "" if line.note else f" {wanted.relation} {wanted.told(wanted.bound)}"
+    key = f"{wanted.key}{bound}"
     cells = [f"{_MARKS[line.verdict]}{needed}", key, wanted.told(value)]
-    cells.append(f"{wanted.told(low)} to {wanted.told(high)}")
+    cells.append(line.note or f"{wanted.told(low)} to {wanted.told(high)}")
     return "| " + " | ".join(markdown_text(cell) for cell in cells) + " |"

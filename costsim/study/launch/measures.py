@@ -69,13 +69,14 @@ def measures(
     -------
     dict of str to float
         month_usd and week_usd; over_budget (1 where the month costs more than the scenario's
-        budget); worst_user_usd; denied, hold_denied (by open reservations
+        budget); active_users; worst_user_usd; denied, hold_denied (by open reservations
         alone; hold_denied_share of all attempts), downgraded, retries (attempts) and unsent
         (calls that users who had left did not make); blocked_share (of active users, who were
         denied at least once), ordinary_blocked_share (of those without a part in an incident)
         and left_share; the same by ``tier.NAME.`` and ``reaction.NAME.``; for each feature
         ``feature.NAME.`` with blocked_share (of those who meant to use it, denied in it),
-        denied and downgraded, and by tier; and ``refused_by.SCOPE.WINDOW``.
+        users, denied, downgraded, calls, made (admitted in the month) and usd, and by tier; and
+        ``refused_by.SCOPE.WINDOW``.
     """
     month = found.month_nano.sum(axis=0)
     blocked = np.asarray((found.denied > 0).any(axis=0))
@@ -86,6 +87,7 @@ def measures(
         "month_usd": int(month.sum()) / 1e9,
         "week_usd": int(found.week_nano.sum()) / 1e9,
         "over_budget": float(month.sum() > budget * 1e9),
+        "active_users": int(active.sum()),
         "worst_user_usd": int(month.max()) / 1e9,
         "denied": int(found.denied.sum()),
         "hold_denied": int(found.holds.sum()),
@@ -113,9 +115,11 @@ def measures(
         denied, down = found.denied[streams], found.downgraded[streams]
         meant = (wanted.calls[streams] > 0).any(axis=0)
         row[f"feature.{feature}.blocked_share"] = _share((denied > 0).any(axis=0), meant)
+        row[f"feature.{feature}.users"] = int(meant.sum())
         row[f"feature.{feature}.denied"] = int(denied.sum())
         row[f"feature.{feature}.downgraded"] = int(down.sum())
         row[f"feature.{feature}.calls"] = int(found.calls[streams].sum())
+        row[f"feature.{feature}.made"] = int(found.made[streams].sum())
         row[f"feature.{feature}.usd"] = int(found.month_nano[streams].sum()) / 1e9
         for number, tier in enumerate(tables.tiers):
             there = tier_of == number

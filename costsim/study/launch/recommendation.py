@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costsim.errors import SettingError
 from costsim.show.formats import share, usd
@@ -14,11 +14,20 @@ from costsim.whole_files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from costsim.limits import Policy
     from costsim.show.cards import Card, Ribbon
     from costsim.study.launch.gate import Gate, GateLine
     from costsim.study.launch.month import LaunchMonth
+
+
+class Serving(NamedTuple):
+    """Limits that leave a feature to most of its users: what the month costs, whom they block."""
+
+    policy: Policy
+    spend_usd: float
+    blocked_share: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,25 +116,93 @@ class Recommendation:
             rows.append(row)
         return pd.DataFrame(rows)
 
+    def serving(self, feature: str) -> Serving | None:
+        """The cheapest limits tried that block less than half of a feature's users.
+
+        Parameters
+        ----------
+        feature : str
+
+        Returns
+        -------
+        Serving or None
+            None where no limits that were tried do.
+        """
+        column = f"feature.{feature}.blocked_share"
+        names = [policy.name for policy in self.candidates]
+        own = self.searched[self.searched["variant"].isin(names)]
+        means = own.groupby("variant")[["month_usd", column]].mean()
+        kind = means[means[column] < MANY]
+        if kind.empty:
+            return None
+        best = str(kind["month_usd"].idxmin())
+        policy = next(one for one in self.candidates if one.name == best)
+        row = kind.to_dict("index")[best]
+        return Serving(policy, float(row["month_usd"]), float(row[column]))
+
+    def marked(self) -> pd.DataFrame:
+        """The base and the suggestion on the frontier's axes, by the check on new seeds.
+
+        Where the suggestion takes a feature from most of its users, the cheapest limits tried
+        that do not, too, by the search.
+
+        Returns
+        -------
+        pandas.DataFrame
+            name, saved_usd, ordinary_blocked_share, given (whether it is the base).
+        """
+        import pandas as pd
+
+        columns = ["saved_usd", "ordinary_blocked_share"]
+        rows = []
+        for policy, given in ((self.base, True), (self.suggested, False)):
+            own = self.checked[self.checked["variant"] == policy.name]
+            rows.append({"name": policy.name, **own[columns].mean(), "given": given})
+        worst = self.most_blocked
+        serving = self.serving(worst) if worst is not None else None
+        if serving is not None:
+            own = self.searched[self.searched["variant"] == serving.policy.name]
+            name = f"{worst} for most users"
+            rows.append({"name": name, **own[columns].mean(), "given": False})
+        return pd.DataFrame(rows)
+
+    def plot(self, ax: Any = None) -> Axes:
+        """Dollars saved against ordinary users blocked, of all limits that were tried.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        """
+        from costsim.show import figures
+
+        bounds = [
+            one.bound for one in self.gate.requirements if one.column == "ordinary_blocked_share"
+        ]
+        return figures.limits_frontier(
+            self.to_frame(),
+            self.marked(),
+            bound=bounds[0] if bounds else None,
+            ribbon=self.ribbon,
+            ax=ax,
+        )
+
+    @property
+    def most_blocked(self) -> str | None:
+        """The feature that the suggestion takes from the most of its users, where it is half."""
+        found = self.compared().to_dict("records")[2]
+        worst = max(self.month.scenario.features, key=lambda name: found[f"{name}_blocked_share"])
+        return worst if found[f"{worst}_blocked_share"] >= MANY else None
+
     @property
     def headline(self) -> str:
         """The suggestion in a sentence, by the check on new seeds."""
         _, base, found = self.compared().to_dict("records")
-        caps = self.suggested.user
-        told = ", ".join(
-            f"{usd(value)} {name}"
-            for name, value in (
-                ("an hour", caps.hour_usd),
-                ("a day", caps.day_usd),
-                ("a month", caps.month_usd),
-            )
-            if value is not None
-        )
-        worst = max(self.month.scenario.features, key=lambda name: found[f"{name}_blocked_share"])
-        still = found[f"{worst}_blocked_share"]
-        warned = (
-            f" It still blocks {share(still)} of the users of {worst}." if still >= MANY else ""
-        )
+        told = user_words(self.suggested)
+        worst = self.most_blocked
+        warned = ""
+        if worst is not None:
+            still = share(found[f"{worst}_blocked_share"])
+            warned = f" It still blocks {still} of the users of {worst}."
         return (
             f"Suggested: {told} for each user; the month costs {usd(found['spend_usd'])} and "
             f"{share(found['blocked_share'])} of the active users are blocked, "
@@ -169,8 +246,22 @@ class Recommendation:
     def __repr__(self) -> str:
         return (
             f"Recommendation({self.month.scenario.name}, {len(self.candidates)} candidates): "
-            f"{self.headline} next: .compared(), .to_frame(), .write('limits.toml')"
+            f"{self.headline} next: .plot(), .compared(), .write('limits.toml')"
         )
 
     def _repr_html_(self) -> str:
         return self.card._repr_html_()
+
+
+def user_words(policy: Policy) -> str:
+    """A user's caps of dollars, in words.
+
+    Examples
+    --------
+    >>> from costsim.limits import load_limits
+    >>> user_words(load_limits("flat-caps"))
+    '$1.00 an hour, $5.00 a day, $50.00 a month'
+    """
+    caps = policy.user
+    each = (("an hour", caps.hour_usd), ("a day", caps.day_usd), ("a month", caps.month_usd))
+    return ", ".join(f"{usd(value)} {name}" for name, value in each if value is not None)

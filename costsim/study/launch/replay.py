@@ -45,6 +45,7 @@ def replay_limits(
     limits: Policy | str | Path,
     gate: Gate | str | Path | None = None,
     *,
+    waive_evaluation: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> LimitsReplay:
     """What limits would have refused of recorded calls, if nobody had reacted.
@@ -57,6 +58,8 @@ def replay_limits(
     limits : Policy, str or path
     gate : Gate, str or path, optional
         Requirements; judged by the one history there is, without an interval.
+    waive_evaluation : bool
+        Let downgrade routes pass that nobody has evaluated.
     progress : callable, optional
         Called with numbers of calls as they are done.
 
@@ -99,7 +102,7 @@ def replay_limits(
         raise DataError(f"{unknown:,} of {len(calls):,} calls have no dollars; price them first")
     choices, unpriced = _choices(calls, policy, records.manifest.price_book)
     decided = calls.assign(**_played(calls, policy, choices, progress))
-    found = LimitsReplay(records, policy, decided, unpriced, wanted)
+    found = LimitsReplay(records, policy, decided, unpriced, wanted, waive_evaluation)
     if wanted is not None:
         found.check(wanted)
     return found
@@ -124,6 +127,7 @@ def _played(
     features = (
         calls["feature_name"].astype(object).where(calls["feature_name"].notna(), "").tolist()
     )
+    models = calls["model"].astype(object).where(calls["model"].notna(), "as recorded").tolist()
     waiting: list[tuple[int, int, int, int]] = []
     rows: list[tuple[bool, int, bool, str | None, str | None, bool]] = []
 
@@ -140,7 +144,10 @@ def _played(
         said = ledger.reserve(
             str(row),
             scope,
-            [(choice.model, choice.bound[row]) for choice in known],
+            [
+                (models[row] if choice is known[0] else choice.model, choice.bound[row])
+                for choice in known
+            ],
             input_tokens=asked,
             max_output_tokens=most[row] if most[row] > 0 else None,
         )
@@ -151,7 +158,8 @@ def _played(
             )
             rows.append((True, nano, said.candidate > 0, None, None, False))
         else:
-            rows.append((False, 0, False, said.scope, said.window, said.by_holds))
+            window = f"{said.window}, {said.level}" if said.level else said.window
+            rows.append((False, 0, False, said.scope, window, said.by_holds))
         if progress and row % TOLD == TOLD - 1:
             progress(TOLD)
     names = ("admitted", "admitted_nano", "downgraded", "scope", "window", "by_holds")
@@ -174,6 +182,7 @@ def _choices(
     cost = calls["total_cost_nano"].astype("int64").to_numpy()
     cap = policy.request.max_output_tokens
     asked = calls["max_tokens"].astype("Int64").fillna(cap).clip(upper=cap).to_numpy(np.int64)
+    asked = np.minimum(asked, policy.request.held_output_tokens)
     own, missing = _bound(calls, None, asked, cost, book)
     names = ["", *sorted(set(calls["feature_name"].dropna()))]
     first = _Choice("as recorded", own.tolist(), cost.tolist())

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from costsim.errors import SettingError, UnknownNameError
 from costsim.show.formats import count, share, usd
 from costsim.study.launch.gate import Gate, GateLine, Verdict
 from costsim.study.launch.judged import Judged
+from costsim.study.launch.routes_judged import route_lines
 from costsim.study.launch.statistics import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from costsim.limits import Policy
     from costsim.records import Records
@@ -37,22 +39,22 @@ class LimitsReplay(Judged):
     calls: pd.DataFrame
     unpriced: int
     gate: Gate | None = None
+    waive_evaluation: bool = False
 
-    NEXT = "replay.to_frame(), .blocked(), .refusals()"
+    NEXT = "replay.to_frame(), .blocked(), .refusals(), .plot()"
 
     @cached_property
     def lines(self) -> tuple[GateLine, ...]:
-        """Each requirement against the one history there is."""
-        if self.gate is None:
-            return ()
-        found = []
-        for wanted in self.gate.requirements:
+        """Each requirement against the one history there is, and the downgrade routes."""
+        found: list[GateLine] = []
+        for wanted in self.gate.requirements if self.gate else ():
             value = self.measures[wanted.column]
             verdict: Verdict = "PASS" if wanted.holds(value) else "FAIL"
             if math.isnan(value):
                 verdict = "UNDECIDED"
             found.append(GateLine(wanted, Estimate(value, value, value), verdict, None))
-        return tuple(found)
+        gated = self.gate is not None
+        return (*found, *route_lines(self.policy, waived=self.waive_evaluation, gated=gated))
 
     def check(self, gate: Gate) -> None:
         """Refuse requirements that a history cannot tell.
@@ -133,6 +135,35 @@ class LimitsReplay(Judged):
             ["kind", "blocked_share"], ascending=[True, False], kind="stable", ignore_index=True
         )
 
+    def plot(self, ax: Any = None) -> Axes:
+        """Each month's dollars as paid and as admitted, and who is blocked.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        """
+        import pandas as pd
+
+        from costsim.show import figures
+
+        months = self.to_frame()
+        dots = pd.concat(
+            [
+                pd.DataFrame({"variant": name, "usd": months[column]})
+                for name, column in (("as paid", "paid_usd"), (self.policy.name, "admitted_usd"))
+            ]
+        )
+        blocked = self.blocked()
+        return figures.limits_effect(
+            dots,
+            # one history: there is no interval
+            blocked.assign(low=blocked["blocked_share"], high=blocked["blocked_share"]),
+            budget_usd=self.records.manifest.monthly_budget_usd,
+            each="month",
+            ribbon=self.ribbon,
+            ax=ax,
+        )
+
     def refusals(self) -> pd.DataFrame:
         """Which limit refuses: scope, window, attempts, share."""
         refused = self.calls[~self.calls["admitted"]]
@@ -180,4 +211,4 @@ class LimitsReplay(Judged):
         return f"history under {self.policy.name}"
 
     def __repr__(self) -> str:
-        return f"LimitsReplay({self.headline}) next: .to_frame(), .blocked(), .refusals()"
+        return f"LimitsReplay({self.headline}) next: .to_frame(), .blocked(), .plot()"

@@ -8,6 +8,7 @@ import numpy as np
 
 from costsim.simulation.loop_tables import DAY_BITS, INDEX_BITS
 from costsim.study.launch.folding import FoldedMonth, Part, can_fold
+from costsim.study.launch.level_hours import SpendByMinute
 from costsim.study.launch.measures import intended, measures
 from costsim.study.launch.rehearsal import Rehearsal, RehearsedDay
 from costsim.study.launch.tally import LimitTally, nothing_tallied, rule_count, tally
@@ -54,12 +55,13 @@ class PairedMonth(NamedTuple):
     """A month without limits and with them, each also where nothing goes wrong.
 
     `calls` are those intended, by stream and user; `plain_nano` the month's nano-dollars where
-    nothing goes wrong.
+    nothing goes wrong; `spent` when the dollars were known.
     """
 
     calls: NDArray[np.int64]
     found: dict[str, LimitTally]
     plain_nano: dict[str, int]
+    spent: dict[str, SpendByMinute]
 
 
 def rows_of(
@@ -73,6 +75,7 @@ def rows_of(
         row: dict[str, float | str] = {"variant": name}
         row["seed"] = rehearsal.recorder.demand.seed
         row |= measures(month.found[name], wanted, tables, limits)
+        row |= month.spent[name].hours()
         if rehearsal.month.scenario.incidents:
             paid = int(month.found[name].month_nano.sum())
             row["incident_usd"] = (paid - month.plain_nano[name]) / 1e9
@@ -89,14 +92,17 @@ def streamed_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
     plain = {name: rehearsal.loop(policies[name]) for name in closed if paired}
     found = {n: nothing_tallied(rehearsal, rule_count(limits)) for n, limits in policies.items()}
     nano = dict.fromkeys(policies, 0)
+    spent = {name: SpendByMinute(rehearsal, policy) for name in policies}
     calls = nothing_tallied(rehearsal, 0).calls
     for day in rehearsal:
         calls = calls + intended_calls(rehearsal, day.intents)
         for name, limits in policies.items():
             if name in loops:
                 attempts = loops[name].day(day.intents, day.end_us)
+                spent[name].add_attempts(attempts)
                 part = tally(attempts, rehearsal, rule_count(limits))
             else:
+                spent[name].add_intents(day.intents)
                 part = open_tally(rehearsal, day.intents)
             found[name] = found[name].plus(part)
             if name in plain:
@@ -105,7 +111,7 @@ def streamed_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
                 nano[name] += int(attempts.total_nano[there].sum())
             elif paired:
                 nano[name] += _open_nano(rehearsal, day.plain)
-    return PairedMonth(calls, found, nano)
+    return PairedMonth(calls, found, nano, spent)
 
 
 def folded_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
@@ -114,13 +120,16 @@ def folded_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
     Where nothing goes wrong, only users whom an incident touches fare otherwise.
     """
     days = list(rehearsal)
-    limited = FoldedMonth(rehearsal, [Part(day.end_us, day.intents) for day in days]).run(policy)
+    spent = {name: SpendByMinute(rehearsal, policy) for name in (OPEN, policy.name)}
+    parts = [Part(day.end_us, day.intents) for day in days]
+    limited = FoldedMonth(rehearsal, parts).run(policy, spent[policy.name])
     calls, open_ = nothing_tallied(rehearsal, 0).calls, nothing_tallied(rehearsal, 0)
     touched = np.zeros(calls.shape[1], np.bool_)
     nano = dict.fromkeys((OPEN, policy.name), 0)
     for day in days:
         calls = calls + intended_calls(rehearsal, day.intents)
         open_ = open_.plus(open_tally(rehearsal, day.intents))
+        spent[OPEN].add_intents(day.intents)
         touched[_touched(rehearsal, day)] = True
         nano[OPEN] += _open_nano(rehearsal, day.plain)
     if rehearsal.month.scenario.incidents:
@@ -128,7 +137,7 @@ def folded_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
         parts = [Part(d.end_us, d.plain.take(r)) for d, r in zip(days, rows, strict=True)]
         other = FoldedMonth(rehearsal, parts).run(policy).month_nano.sum()
         nano[policy.name] = int(other + limited.month_nano[:, ~touched].sum())
-    return PairedMonth(calls, {OPEN: open_, policy.name: limited}, nano)
+    return PairedMonth(calls, {OPEN: open_, policy.name: limited}, nano, spent)
 
 
 def _touched(rehearsal: Rehearsal, day: RehearsedDay) -> NDArray[np.int32]:
@@ -165,13 +174,15 @@ def open_tally(rehearsal: Rehearsal, intents: Intents) -> LimitTally:
     nano = rehearsal.cost(intents)
     cell = (intents.sequence >> (DAY_BITS + INDEX_BITS)) * users + intents.user
 
-    def summed(days: tuple[int, int]) -> NDArray[np.int64]:
+    def summed(days: tuple[int, int], *, dollars: bool = True) -> NDArray[np.int64]:
         there = rehearsal.within(intents, days)
-        found = np.bincount(cell[there], nano[there], minlength=streams * users)
+        weights = nano[there] if dollars else None
+        found = np.bincount(cell[there], weights, minlength=streams * users)
         return found.astype(np.int64).reshape(streams, users)
 
     return nothing_tallied(rehearsal, 0)._replace(
         month_nano=summed(month.month),
         week_nano=summed(month.week),
+        made=summed(month.month, dollars=False),
         calls=intended_calls(rehearsal, intents),
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from costsim.limits.rules import Rule, rules_of
+from costsim.limits.rules import Refuser, refusers_of
 from costsim.simulation.kernel_layout import (
     ADMITTED,
     DENIED,
@@ -38,15 +38,16 @@ class LimitTally(NamedTuple):
     """Sums of a month's attempts, each of shape (streams, users) unless said otherwise.
 
     A stream is a feature's traffic or one of its cohorts: what the user wanted, whatever became
-    of it. `month_nano` and `week_nano` are nano-dollars of the month and of the scenario's week.
-    `calls` are first attempts, `retries` later ones, `denied` refusals of a limit, `holds` those
-    refused by open reservations alone, `downgraded` calls sent to another model. `reasons` has the
-    shape (codes + rules, users): refusals by what refused. `unsent` are calls that were not made
-    because their user had left.
+    of it. `month_nano` and `week_nano` are nano-dollars of the month and of the scenario's week,
+    `made` the calls that were admitted in the month. `calls` are first attempts, `retries` later
+    ones, `denied` refusals of a limit, `holds` those refused by open reservations alone,
+    `downgraded` calls sent to another model. `reasons` has the shape (codes + rules, users):
+    refusals by what refused. `unsent` are calls that were not made because their user had left.
     """
 
     month_nano: Ints
     week_nano: Ints
+    made: Ints
     calls: Ints
     retries: Ints
     denied: Ints
@@ -105,9 +106,11 @@ def tally(attempts: Attempts, rehearsal: Rehearsal, rules: int) -> LimitTally:
     why = (attempts.reason[stopped].astype(np.int64) + len(_CODES)) * users
     reasons = np.bincount(why + attempts.user[stopped], minlength=(len(_CODES) + rules) * users)
     in_month = None if month.days == month.month else rehearsal.within(attempts, month.month)
+    made = outcome == ADMITTED
     return LimitTally(
         month_nano=summed(in_month, attempts.total_nano),
         week_nano=summed(rehearsal.within(attempts, month.week), attempts.total_nano),
+        made=summed(made if in_month is None else made & in_month),
         calls=summed(~(later | unsent)),
         retries=summed(later & ~unsent),
         denied=summed(refused),
@@ -119,8 +122,8 @@ def tally(attempts: Attempts, rehearsal: Rehearsal, rules: int) -> LimitTally:
 
 
 def rule_count(policy: Policy | None) -> int:
-    """Rules of some limits."""
-    return len(rules_of(policy)) if policy else 0
+    """What of some limits may refuse: rules, levels of the ladder, the burst guard."""
+    return len(refusers_of(policy))
 
 
 def reason_names(policy: Policy | None) -> list[tuple[str, str]]:
@@ -132,14 +135,15 @@ def reason_names(policy: Policy | None) -> list[tuple[str, str]]:
     >>> reason_names(load_limits("flat-caps"))[2:4]
     [('request', 'input_tokens'), ('user', 'hour')]
     """
-    rules: tuple[Rule, ...] = rules_of(policy) if policy else ()
     codes = [_CODES[code] for code in sorted(_CODES)]
-    return [*codes, *((rule.scope, _of(rule)) for rule in rules)]
+    return [*codes, *((each.scope, _of(each)) for each in refusers_of(policy))]
 
 
-def _of(rule: Rule) -> str:
-    """A window; where it is not of dollars, with its unit."""
-    window, unit = rule.cap.split("_")
+def _of(refuser: Refuser) -> str:
+    """A window; where it is not of dollars, with its unit; with the level of the ladder."""
+    window, unit = refuser.cap.split("_")
+    if refuser.level:
+        return f"{window}, {refuser.level}"
     return window if unit == "usd" or window == "open" else f"{window} {unit}"
 
 

@@ -12,6 +12,7 @@ from costsim.simulation.loading import load_scenario
 from costsim.simulation.run import downgrades_of, policy_of
 from costsim.study.launch.gate import Gate, load_gate
 from costsim.study.launch.month import launch_month
+from costsim.study.launch.routes_judged import route_lines
 from costsim.study.launch.runs import OPEN, MonthTask, month_rows
 from costsim.study.launch.validation import LimitsValidation
 from costsim.study.parallel import in_parallel
@@ -33,6 +34,7 @@ def validate_limits(
     replicates: int = 50,
     seed: int = 0,
     *,
+    waive_evaluation: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> LimitsValidation:
     """Rehearse a launch's month under limits, and judge it by a gate.
@@ -49,12 +51,15 @@ def validate_limits(
         Months to simulate, at least 2, each with and without the limits.
     seed : int
         Of the study; not negative.
+    waive_evaluation : bool
+        Let downgrade routes pass that nobody has evaluated.
     progress : callable, optional
         Called with 1 after each month.
 
     Returns
     -------
     LimitsValidation
+        It fails, with or without a gate, where a downgrade route is neither evaluated nor waived.
 
     Raises
     ------
@@ -111,6 +116,7 @@ def validate_limits(
     frame = pd.DataFrame([row for task in tasks for row in found[task.seed]])
     frame = with_avoided(frame)
     lines = wanted.judge(frame[frame["variant"] == policy.name]) if wanted else ()
+    lines += route_lines(policy, waived=waive_evaluation, gated=wanted is not None)
     return LimitsValidation(month, policy, seed, frame, wanted, lines)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from costsim.show.formats import usd
 from costsim.study.launch.gate import Gate, GateLine
 from costsim.study.launch.judged import Judged
+from costsim.study.launch.level_hours import PREFIX, level_names
 from costsim.study.launch.runs import OPEN
 from costsim.study.launch.statistics import estimate
 
@@ -52,7 +53,7 @@ class LimitsValidation(Judged):
     gate: Gate | None = None
     lines: tuple[GateLine, ...] = ()
 
-    NEXT = "validation.to_frame(), .blocked(), .refusals(), .plot()"
+    NEXT = "validation.to_frame(), .blocked(), .refusals(), .levels(), .plot()"
 
     @property
     def replicates(self) -> int:
@@ -71,7 +72,8 @@ class LimitsValidation(Judged):
         import pandas as pd
 
         rows = []
-        for measure, statistics in MEASURES.items():
+        hours = {f"{PREFIX}{name}": ("mean",) for name in level_names(self.policy)}
+        for measure, statistics in (MEASURES | hours).items():
             if measure not in self.runs:
                 continue
             for statistic in statistics:
@@ -81,6 +83,36 @@ class LimitsValidation(Judged):
                     row |= {side: found.value, f"{side}_low": found.low, f"{side}_high": found.high}
                 rows.append(row)
         return pd.DataFrame(rows)
+
+    def levels(self) -> pd.DataFrame:
+        """How long the month stands at each level of the ladder, the highest that is on.
+
+        Returns
+        -------
+        pandas.DataFrame
+            level, without and with (hours of the month on average, of the levels of these limits,
+            without them in force and with them), with_low, with_high, and reached (share of the
+            months that get there, with the limits). Empty where the limits have no levels.
+        """
+        import pandas as pd
+
+        rows = []
+        names = level_names(self.policy)
+        for number, name in enumerate(names):
+            found = estimate(self._values(f"{PREFIX}{name}", self.policy.name), "mean")
+            later = [self._values(f"{PREFIX}{one}", self.policy.name) for one in names[number:]]
+            rows.append(
+                {
+                    "level": name,
+                    "without": self.mean_of(f"{PREFIX}{name}", OPEN),
+                    "with": found.value,
+                    "with_low": max(found.low, 0.0),
+                    "with_high": found.high,
+                    "reached": float((sum(later) > 0).mean()),
+                }
+            )
+        columns = ["level", "without", "with", "with_low", "with_high", "reached"]
+        return pd.DataFrame(rows, columns=columns)
 
     def blocked(self) -> pd.DataFrame:
         """Who was denied at least once in the month, by feature, tier and archetype.
@@ -131,7 +163,7 @@ class LimitsValidation(Judged):
         import pandas as pd
 
         names = [str(c) for c in self.runs.columns if str(c).startswith("refused_by.")]
-        rows = [(*name.split(".")[1:], self.mean_of(name)) for name in names]
+        rows = [(*name.split(".", 2)[1:], self.mean_of(name)) for name in names]
         frame = pd.DataFrame(rows, columns=["scope", "window", "attempts"])
         frame = frame[frame["attempts"] > 0].sort_values(
             "attempts", ascending=False, kind="stable", ignore_index=True

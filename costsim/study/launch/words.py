@@ -53,6 +53,7 @@ def notes(found: LimitsValidation) -> list[str]:
             f"{first['window']}; {count(found.mean_of('hold_denied'))} of "
             f"{count(found.mean_of('denied'))} a month because of open reservations alone."
         )
+    said.append(level_words(found))
     if "incident_avoided_usd" in found.runs:
         open_usd, kept = (
             found.mean_of("incident_usd", OPEN),
@@ -66,6 +67,22 @@ def notes(found: LimitsValidation) -> list[str]:
             f"{count(unsent)} calls; how callers react is an assumption of the scenario."
         )
     return [line for line in said if line]
+
+
+def level_words(found: LimitsValidation) -> str:
+    """How long the month stands at each level of the ladder; empty where there is none."""
+    levels = found.levels()
+    if not len(levels):
+        return ""
+    told = [
+        f"{count(round(row['with']))} {'after ' if at else ''}{row['level']}"
+        for at, (_, row) in enumerate(levels.iterrows())
+        if not at or row["with"] > 0
+    ]
+    never = levels.loc[levels["reached"] == 0, "level"].tolist()
+    text = f"Of the month's {count(round(levels['with'].sum()))} hours, on average "
+    text += f"{', '.join(told)}"
+    return f"{text}; never reached: {', '.join(never)}." if never else f"{text}."
 
 
 def cap_words(policy: Policy, scenario: Scenario) -> str:

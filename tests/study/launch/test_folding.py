@@ -64,16 +64,23 @@ amounts = st.one_of(st.none(), st.floats(-2.5, 2.0).map(lambda power: round(10**
     st.one_of(st.none(), st.integers(1, 4)),
     st.one_of(st.none(), st.integers(2_000, 300_000)),
     st.one_of(st.none(), st.integers(3_000, 60_000)),
+    st.one_of(st.none(), st.integers(1, 1_500)),
     st.sampled_from(["UTC", "Asia/Kolkata"]),
 )  # fmt: skip
-def test_folding_changes_no_sum(month, hour, day, month_usd, calls, opened, tokens, most, zone):
+def test_folding_changes_no_sum(
+    month, hour, day, month_usd, calls, opened, tokens, most, held, zone
+):
     user = {"hour_usd": hour, "day_usd": day, "month_usd": month_usd, "day_calls": calls,
             "open_calls": opened, "hour_tokens": tokens}  # fmt: skip
     policy = parse_limits(
         {
             "name": "tried",
             "time_zone": zone,
-            "request": {"max_input_tokens": most, "max_output_tokens": 1_500},
+            "request": {
+                "max_input_tokens": most,
+                "max_output_tokens": 1_500,
+                "hold_output_tokens": held,
+            },
             "user": {key: value for key, value in user.items() if value is not None},
         }
     )

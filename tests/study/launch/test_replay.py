@@ -80,8 +80,9 @@ def test_it_says_that_users_do_not_react(found):
 def test_a_gate_is_judged_by_the_history_itself(history):
     gate = parse_gate({"month_spend_p99_usd": "<= 1000", "blocked_share": "<= 0"})
     judged = replay_limits(history, CAPS, gate)
-    assert [line.verdict for line in judged.lines] == ["PASS", "FAIL"]
+    assert [line.verdict for line in judged.lines] == ["PASS", "FAIL", "FAIL"]
     assert judged.exit_code == 1
+    assert "nobody has tried whether gpt-4o-mini does the work" in judged.lines[2].words
     assert "interval" not in judged.lines[0].words
 
 

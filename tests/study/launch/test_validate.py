@@ -97,6 +97,7 @@ def test_who_was_denied_is_what_the_records_say(found, by_records):
         assert row["denied"] == len(denied)
         assert row["retries"] == (records["attempt"] > 1).sum()
         active, blocked = set(meant["user_id"]), set(denied["user_id"])
+        assert row["active_users"] == len(active)
         assert row["blocked_share"] == pytest.approx(len(blocked & active) / len(active))
         ordinary = active - set(meant.loc[meant["feature_name"] == "deep", "user_id"])
         assert row["ordinary_blocked_share"] == pytest.approx(
@@ -114,6 +115,9 @@ def test_who_was_denied_is_what_the_records_say(found, by_records):
             share = len(set(of)) / users.nunique()
             assert row[f"feature.{feature}.blocked_share"] == pytest.approx(share)
             assert row[f"feature.{feature}.denied"] == len(of)
+            assert row[f"feature.{feature}.users"] == users.nunique()
+            own = records[records["feature_name"] == feature]
+            assert row[f"feature.{feature}.made"] == (own["status"] != "denied").sum()
         decisions = result.decisions
         down = decisions[decisions["decision"] == "downgrade"]["attempts"].sum()
         assert row["downgraded"] == down
@@ -216,7 +220,10 @@ def test_a_gate_is_judged_line_by_line(product):
     assert judged.verdict == "FAIL"
     assert judged.exit_code == 1
     suite = ElementTree.fromstring(judged.junit())
-    assert [case.get("name") for case in suite] == [wanted.key for wanted in gate.requirements]
+    route = "feature.batch.route.gpt-4o-mini.evaluated"
+    wanted = [wanted.key for wanted in gate.requirements]
+    assert [case.get("name") for case in suite] == [*wanted, route]
+    assert verdicts[route] == "FAIL"
     assert int(suite.get("failures")) == sum(v == "FAIL" for v in verdicts.values())
     assert len(suite.findall(".//error")) == sum(v == "UNDECIDED" for v in verdicts.values())
     table = judged.markdown().splitlines()

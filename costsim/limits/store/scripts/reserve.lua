@@ -4,7 +4,12 @@
 -- ARGV  5 call id   6 digest of what is asked   7 lease and 8 how long an ended window is kept, in
 --       microseconds   9 tokens   10 orders of operators that the caller knows, then "1" to observe:
 --       refuse nothing, and "1" for a call that operators stopped   11 mark of this attempt
---       12 number of candidates, then the upper bound of each; then windows and rules
+--       12 what the ladder makes of the organisation's month, or "": position of its rule, limit and
+--       level for what was asked for, level for the routes of a downgrade, "1" where levels that were
+--       reached stay on, and "1" or "0" for each candidate, whether it was asked for; a level is its
+--       number, 0 for none
+--       13 the burst guard, or "": the user's key, microseconds from call to call, how far ahead
+--       14 number of candidates, then the upper bound of each; then windows and rules
 
 if not begin() then
   return 'E'
@@ -32,8 +37,8 @@ if stopped then
   return reply('H')
 end
 
-local candidates = tonumber(ARGV[12])
-local count, rules, slots, keys, settled, held, reached, ends = concerned(13 + candidates)
+local candidates = tonumber(ARGV[14])
+local count, rules, slots, keys, settled, held, reached, ends = concerned(15 + candidates)
 if not count then
   return reply('W')
 end
@@ -49,11 +54,39 @@ local function amount(i, bound)
   return unit == 'n' and bound or unit == 't' and tokens or 1
 end
 
-local granted, first
+local gated, asked_limit, asked_level, level, latches, asked, gate_limit = match(ARGV[12],
+  '^(%d+) (%d+) (%d+) (%d+) (%d) (%d+)$')
+gated, asked_level, level = tonumber(gated), tonumber(asked_level), tonumber(level)
+gate_limit, asked_limit = gated and limits[gated], tonumber(asked_limit)
+
+-- The ladder stops what was asked for before it stops cheaper routes; a level that was reached
+-- stays on. The position of the rule that refuses everything, and the number of its level.
+local function open_gate(index)
+  if not gated then
+    return nil, 0
+  end
+  local other = string.sub(asked, index, index) == '0'
+  local number = other and level or asked_level
+  limits[gated] = other and gate_limit or asked_limit
+  local stays = latches == '1' and number > 0 and tonumber(reached[gated] or '0') >= number
+  return stays and gated or nil, number
+end
+
+local paced, interval, ahead, pace_key = now, nil, nil, nil
+if ARGV[13] ~= '' then
+  local tolerance
+  pace_key, interval, tolerance = match(ARGV[13], '^(%S+) (%d+) (%d+)$')
+  ahead = tonumber(call('GET', prefix .. pace_key) or '0')
+  paced = ahead - tonumber(tolerance)
+end
+
+local granted, first, by_holds, soft
+local named, moment = 0, -1
 for index = 1, candidates do
-  local bound, refused = tonumber(ARGV[12 + index]), nil
+  local bound, refused = tonumber(ARGV[14 + index]), nil
+  local closed, number = open_gate(index)
   for i = 1, count do
-    if settled[i] + held[i] + amount(i, bound) > limits[i] then
+    if settled[i] + held[i] + amount(i, bound) > limits[i] or i == closed then
       refused = i
       break
     end
@@ -62,40 +95,49 @@ for index = 1, candidates do
     granted = index
     break
   end
-  first = first or refused
+  if not first or soft then -- a route behind what was downgraded has the last word
+    first, named = refused, refused == gated and number or 0
+    soft = refused == gated and asked_level ~= level and string.sub(asked, index, index) == '1'
+    by_holds = ARGV[rules + 4 * first + 2] ~= '4'
+    for i = 1, count do
+      by_holds = by_holds and settled[i] + amount(i, bound) <= limits[i] and i ~= closed
+    end
+  end
+  local admits = 0
+  for i = 1, count do
+    local takes = amount(i, bound)
+    if settled[i] + held[i] + takes > limits[i] or i == closed then
+      if takes > limits[i] then
+        admits = -1
+        break
+      end
+      admits = math.max(admits, ends[ARGV[rules + 4 * i + 2]])
+    end
+  end
+  if admits >= 0 and (moment < 0 or admits < moment) then
+    moment = admits
+  end
 end
 
 local answer
 if not granted then
-  local moment = -1
-  for index = 1, candidates do
-    local admits, bound = 0, tonumber(ARGV[12 + index])
-    for i = 1, count do
-      local takes = amount(i, bound)
-      if settled[i] + held[i] + takes > limits[i] then
-        if takes > limits[i] then
-          admits = -1
-          break
-        end
-        admits = math.max(admits, ends[ARGV[rules + 4 * i + 2]])
-      end
-    end
-    if admits >= 0 and (moment < 0 or admits < moment) then
-      moment = admits
-    end
-  end
-  local by_holds = ARGV[rules + 4 * first + 2] ~= '4'
-  for i = 1, count do
-    by_holds = by_holds and settled[i] + amount(i, tonumber(ARGV[13])) <= limits[i]
-  end
-  answer = format('%d %d %d', first - 1, by_holds and 1 or 0, moment)
+  moment = moment < 0 and moment or math.max(moment, paced)
+  answer = format('%d %d %d %d', first - 1, by_holds and 1 or 0, moment, named)
+elseif paced > now then
+  answer = format('-1 0 %d 0', paced)
+end
+if answer then
   if not observes then
     return reply('D', answer)
   end
   granted = 1 -- observed only: what would be refused is held and counted as all others
 end
+if interval and paced <= now then
+  local at = math.max(ahead, now) + tonumber(interval)
+  call('SET', prefix .. pace_key, format('%d', at), 'PX', format('%d', (at - now + keep) / 1000))
+end
 
-local bound = tonumber(ARGV[12 + granted])
+local bound = tonumber(ARGV[14 + granted])
 local entries, fresh = {}, count == 0
 for i = 1, count do
   local period, unit = ARGV[rules + 4 * i + 2], ARGV[rules + 4 * i + 1]

@@ -21,7 +21,11 @@ if ARGV[2] == '' then
 end
 if step == 'slots' then
   for i = 7, #ARGV, 3 do
-    call('SET', prefix .. ARGV[i], ARGV[i + 1] .. ' 0 0', 'PX', ARGV[i + 2])
+    local settled, reached = tonumber(ARGV[i + 1]), 0
+    if ARGV[4] ~= '' then -- levels that were reached are on, and were told before
+      reached = watched(ARGV[i], settled, 0)
+    end
+    call('SET', prefix .. ARGV[i], format('%d 0 %d', settled, reached), 'PX', ARGV[i + 2])
   end
 elseif step == 'calls' then
   for i = 7, #ARGV do
