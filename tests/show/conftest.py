@@ -83,6 +83,63 @@ def variants() -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.concat(dots, ignore_index=True), means
 
 
+def accounted() -> pd.DataFrame:
+    """Four ways of accounting for one cap, as compare_accounting gives them."""
+    flying = np.array([0.1, 1, 3, 10, 30])
+    rows = []
+    for way, kind, each, hold in (
+        ("looked at first, recorded at once", "check", 2.6, 0.0),
+        ("looked at first, recorded 1 h late", "check", 160.0, 0.0),
+        ("reserved, the most it can cost", "reserve", 0.0, 0.013),
+        ("reserved, the 95% answer", "reserve", 0.0, 0.009),
+    ):
+        for at in flying:
+            over = each * at if kind == "check" else float("nan")
+            rows.append((way, kind, at, 100 + each * at, over, hold * at))
+    columns = ["way", "accounting", "concurrency", "spent_usd", "formula_usd", "hold_denied_share"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def one_day() -> pd.DataFrame:
+    """A blocked user's hours."""
+    hour = np.arange(24)
+    asked = np.where((hour > 8) & (hour < 19), 3, 0)
+    answered = np.where(hour < 11, asked, 0)
+    spent = np.cumsum(answered * 0.6)
+    return pd.DataFrame(
+        {"hour": hour, "answered": answered, "refused": asked - answered, "spent_usd": spent}
+    )
+
+
+def kept() -> pd.DataFrame:
+    """What limits keep of some incidents, one of them kept whole and more, one not billed."""
+    return pd.DataFrame(
+        {
+            "scenario": ["surprise-40k-multipass", "agent-loop", "free-tier-abuse", "silence"],
+            "adds_usd": [28_016.0, 2_324.0, 3_042.0, 0.0],
+            "left_usd": [-40.0, 1_200.0, 2_976.0, 0.0],
+            "kept_share": [1.001, 0.484, 0.0217, float("nan")],
+        }
+    )
+
+
+def traded() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Limits that were tried, and those to be named; two of them close to each other."""
+    blocked = np.array([0.0, 0.002, 0.004, 0.03, 0.09, 0.2, 0.3, 0.98])
+    saved = np.array([11e3, 87e3, 116e3, 135e3, 128e3, 130e3, 142e3, 109e3])
+    tried = pd.DataFrame({"saved_usd": saved, "ordinary_blocked_share": blocked})
+    tried["frontier"] = saved >= np.maximum.accumulate(saved)
+    named = pd.DataFrame(
+        {
+            "name": ["flat-caps", "flat-caps-suggested", "deep_analysis for most users"],
+            "saved_usd": [131e3, 126e3, 124e3],
+            "ordinary_blocked_share": [0.09, 0.06, 0.02],
+            "given": [True, False, False],
+        }
+    )
+    return tried, named
+
+
 def limited() -> tuple[pd.DataFrame, pd.DataFrame]:
     dots = variants()[0]
     groups = [("feature", FEATURES[4]), ("feature", FEATURES[5]), ("tier", "free")]
@@ -242,6 +299,13 @@ DRAWINGS: dict[str, Callable[..., Any]] = {
     ),
     "burned_runs": partial(figures.burned_runs, runs()),
     "burned_runs_close": partial(figures.burned_runs, runs(far=1.15)),
+    "cap_overshoot": partial(figures.cap_overshoot, accounted(), cap_usd=100.0),
+    "blocked_hours": partial(
+        figures.blocked_hours, one_day(), title="A blocked user's day: Thu 15 Aug",
+        of="deep_analysis", cap_usd=5.0,
+    ),
+    "kept_shares": partial(figures.kept_shares, kept()),
+    "limits_frontier": partial(figures.limits_frontier, *traded(), bound=0.02),
     "limits_effect": partial(figures.limits_effect, *limited(), budget_usd=12_000.0),
     "variant_runs": partial(figures.variant_runs, *variants()),
     "cost_distribution": partial(figures.cost_distribution, single_calls()),

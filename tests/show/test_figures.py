@@ -90,7 +90,7 @@ def test_axes_name_their_units(drawn: dict[tuple[str, float], Axes], name: str) 
     ax = drawn[name, 9.0]
     for one in ax.child_axes or [ax]:
         named = one.get_xlabel() + one.get_ylabel()
-        assert any(unit in named for unit in ("US$", "%", "correlation", "time")), named
+        assert any(unit in named for unit in ("US$", "%", "correlation", "time", "an hour")), named
 
 
 def test_alt_text_says_what_is_seen_and_the_ribbon(

@@ -63,9 +63,10 @@ def first_signal(
     Examples
     --------
     >>> import costsim
-    >>> from costsim.detect import Suite, user_share
+    >>> from costsim.detect import Suite, UserShare
     >>> scenario = costsim.load_scenario("surprise-40k")
-    >>> found = first_signal(scenario, Suite("one", (user_share(),)), replicates=2)
+    >>> suite = Suite("one", (UserShare(daily_budget_usd=1800.0),))
+    >>> found = first_signal(scenario, suite, replicates=2)
     >>> found.soon, found.detector
     (2, 'user share')
     """

@@ -134,7 +134,7 @@ def loosest(scenario: Scenario) -> str:
     Examples
     --------
     >>> loosest(load_scenario("surprise-40k"))
-    'summarise'
+    'support_chat'
     """
     most = day_cap(1.0).request.max_output_tokens
 
