@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from costsim.limits.policy import CAP_NAMES, Caps, Policy
 
 if TYPE_CHECKING:
     from costsim.simulation.scenario import Scenario
+
+Known = TypeVar("Known", bound=Caps)
 
 
 def smaller(scenario: Scenario, share: float) -> Scenario:
@@ -30,3 +34,35 @@ def smaller(scenario: Scenario, share: float) -> Scenario:
     count = max(round(population.users * share), 1)
     people = population.model_copy(update={"users": count})
     return scenario.model_copy(update={"features": features, "population": people})
+
+
+def smaller_limits(policy: Policy, share: float) -> Policy:
+    """Limits of a product of that size: what users share is scaled, what each has stays.
+
+    Examples
+    --------
+    >>> from costsim.limits import load_limits
+    >>> small = smaller_limits(load_limits("flat-caps"), 0.1)
+    >>> small.organisation.month_usd, small.user.month_usd
+    (5500.0, 50.0)
+    """
+    if share == 1:
+        return policy
+    return policy.model_copy(
+        update={
+            "tier": {name: _smaller_caps(caps, share) for name, caps in policy.tier.items()},
+            "feature": {name: _smaller_caps(caps, share) for name, caps in policy.feature.items()},
+            "organisation": _smaller_caps(policy.organisation, share),
+        }
+    )
+
+
+def _smaller_caps(caps: Known, share: float) -> Known:
+    """Dollars to the cent, calls and tokens to the whole; none below one of them."""
+    change: dict[str, float | int] = {}
+    for name in CAP_NAMES:
+        value = getattr(caps, name)
+        if value is not None:
+            whole = max(round(value * share), 1)
+            change[name] = max(round(value * share, 2), 0.01) if name.endswith("_usd") else whole
+    return caps.model_copy(update=change)

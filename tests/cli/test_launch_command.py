@@ -57,7 +57,7 @@ def test_it_writes_a_page_says_ready_or_not_and_saves_what_is_better(run, files)
     assert said.out.startswith("✖ NOT READY: tiny under caps.")
     assert "page: pages/launch-tiny-caps.html" in said.out
     page = (files / "pages" / "launch-tiny-caps.html").read_text()
-    assert "costsim report launch mine.toml --limits caps.toml --recommend --replicates 2" in page
+    assert "costsim report launch mine.toml --limits caps.toml --recommend" in page
     assert load_limits(files / "better.toml").name == "caps-suggested"
     assert said.err.splitlines()[-1] == "next: costsim report launch mine.toml --limits better.toml"
     again = run(*arguments, "--save", "better.toml")

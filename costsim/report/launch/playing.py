@@ -11,9 +11,10 @@ from costsim.errors import SettingError
 from costsim.limits import Policy
 from costsim.report.launch.lines import launch_lines
 from costsim.report.launch.rehearsal import LaunchRehearsal
+from costsim.show.formats import share
 from costsim.simulation.loading import load_scenario
 from costsim.simulation.run import policy_of
-from costsim.simulation.sizes import smaller
+from costsim.simulation.sizes import smaller, smaller_limits
 from costsim.study import (
     Gate,
     blocked_day,
@@ -71,7 +72,8 @@ def rehearse_launch(
     library : sequence of str, optional
         Scenarios whose incidents are tried; the whole library by default.
     size : float
-        Share of users, calls and budget, above 0, at most 1; smaller is quicker and noisier.
+        Share of users, calls, budget and shared caps, above 0, at most 1; smaller is quicker and
+        noisier.
     seed : int
         Of the studies; not negative.
     say : callable
@@ -87,10 +89,13 @@ def rehearse_launch(
         raise SettingError(f"size must be above 0 and at most 1; got {size!r}")
     if watch_runs < 0:
         raise SettingError(f"watch_runs must be at least 0; got {watch_runs!r}")
-    wanted = smaller(wanted, size)
-    wanted = wanted.model_copy(update={"monthly_budget_usd": wanted.monthly_budget_usd * size})
-    policy = policy_of(wanted, limits)
-    assert policy is not None
+    given = policy_of(wanted, limits)
+    assert given is not None
+    policy = smaller_limits(given, size)
+    if size != 1:
+        budget = wanted.monthly_budget_usd * size
+        part = {"monthly_budget_usd": budget, "name": f"{wanted.name} at {share(size)} of its size"}
+        wanted = smaller(wanted, size).model_copy(update=part)
     watching = load_suite(suite) if suite else None
     asked = DEFAULT_GATE if gate is None else gate if isinstance(gate, Gate) else load_gate(gate)
     say(f"rehearsing {wanted.name} under {policy.name}")
@@ -102,7 +107,7 @@ def rehearse_launch(
         say("watching for the first signal")
         signal = first_signal(wanted, watching, replicates=watch_runs, seed=seed)
     say("playing the library of incidents")
-    incidents = limit_incidents(policy, library, replicates=1, size=size, seed=seed)
+    incidents = limit_incidents(given, library, replicates=1, size=size, seed=seed)
     accounting = compare_accounting(wanted, seed=seed, **_accounted(size))
     better = None
     if recommend:

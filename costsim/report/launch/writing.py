@@ -62,5 +62,7 @@ def launch_report(
     words = ["costsim", "report", "launch", scenario, "--limits", str(limits)]
     words += ["--gate", str(gate)] if gate is not None else []
     words += ["--recommend"] if recommend else []
+    suite = more.get("suite", "default")
+    words += ["--suite", str(suite)] if str(suite) != "default" else []
     words += ["--replicates", str(replicates), *(["--seed", str(seed)] if seed else [])]
     return found, launch_page(found, shlex.join(words)).write(page)

@@ -107,8 +107,9 @@ def _spent(ax: Axes, frame: DataFrame, cap: float) -> None:
         ax.plot(x, y, "o" if looks else "s-", color=colour, markersize=5 if looks else 4, zorder=4)
         if looks:
             ax.plot(x, cap + rows["formula_usd"].to_numpy(dtype=float), color=colour, linewidth=1.2)
-            say(ax, x[-1], y[-1], str(way), by=(-9, 5), size=size, color=colour, ha="right",
-                va="bottom")  # fmt: skip
+            text = say(ax, x[-1], y[-1], str(way), by=(-9, 5), size=size, color=colour, ha="right",
+                       va="bottom")  # fmt: skip
+            text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
     if (frame["accounting"] == "reserve").any():
         say(ax, float(frame["concurrency"].min()), cap, "reserved", by=(2, -12), size=size,
             color=_HOLDS[0], va="top")  # fmt: skip

@@ -12,7 +12,7 @@ from costsim.limits import Policy, load_limits
 from costsim.show.formats import share, usd
 from costsim.simulation.loading import load_scenario, scenario_names
 from costsim.simulation.run import downgrades_of
-from costsim.simulation.sizes import smaller
+from costsim.simulation.sizes import smaller, smaller_limits
 from costsim.study.launch.month import LaunchMonth
 from costsim.study.launch.runs import OPEN, MonthTask, month_rows
 from costsim.study.launch.statistics import estimate
@@ -181,7 +181,8 @@ def limit_incidents(
     replicates : int
         Weeks of each, at least 1.
     size : float
-        Share of each product's users and calls, above 0, at most 1; smaller is quicker.
+        Share of each product's users, calls and shared caps, above 0, at most 1; smaller is
+        quicker.
     seed : int
         Of the study; not negative.
     progress : callable, optional
@@ -216,7 +217,7 @@ def limit_incidents(
         scenario = smaller(load_scenario(name), size)
         if not scenario.incidents:
             raise SettingError(f"scenario {name} must have an incident")
-        known, unknown[scenario.name] = fitting(policy, scenario)
+        known, unknown[scenario.name] = fitting(smaller_limits(policy, size), scenario)
         causes[scenario.name] = ", ".join({i.cause: 0 for i in scenario.incidents.values()})
         week = incident_week(scenario)
         for one in seeds:

@@ -10,7 +10,7 @@ from costsim.errors import SettingError
 from costsim.limits import load_limits, parse_limits
 from costsim.show.figures import alt_text
 from costsim.simulation import load_scenario, simulate
-from costsim.simulation.sizes import smaller
+from costsim.simulation.sizes import smaller, smaller_limits
 from costsim.study import blocked_day, limit_incidents
 from costsim.study.launch.incidents import fitting, incident_week
 from costsim.study.launch.month import launch_month
@@ -19,7 +19,7 @@ CAPS = parse_limits(
     {
         "name": "caps",
         "user": {"hour_usd": 2.0, "day_usd": 6.0, "by_tier": {"gold": {"day_usd": 9.0}}},
-        "feature": {"code_review": {"hour_usd": 40.0}, "no_such": {"day_usd": 1.0}},
+        "feature": {"code_review": {"hour_usd": 400.0}, "no_such": {"day_usd": 1.0}},
     }
 )
 SIZE = 0.05
@@ -35,14 +35,16 @@ def found():
 
 def test_what_an_incident_adds_and_what_is_kept_is_what_the_truth_says(found):
     scenario = smaller(load_scenario("night-script"), SIZE)
-    known, unknown = fitting(CAPS, scenario)
+    known, unknown = fitting(smaller_limits(CAPS, SIZE), scenario)
+    assert known.feature["code_review"].hour_usd == 20.0  # a twentieth of what all share
+    assert known.user.hour_usd == CAPS.user.hour_usd
     assert unknown == ("tier gold", "feature no_such")
     week = incident_week(scenario)
     start = pd.Timestamp(scenario.focus.start, tz=scenario.time_zone)
     own = found.runs[found.runs["scenario"] == "night-script"]
     seed = int(own["seed"].iloc[0])
     for variant, limits in (("without limits", None), ("caps", known)):
-        # the limits' windows of a day and an hour are empty as the week begins, in both
+        # as good as nobody is refused before the week, so that nobody has left by then
         result = simulate(week.scenario, seed=seed, limits=limits)
         calls = result.records.to_pandas(["call_id", "timestamp", "total_cost_nano"])
         truth = result.truth.merge(calls, on="call_id", how="left")
