@@ -99,7 +99,7 @@ def test_runs_with_small_parameters(name: str, tmp_path: Path) -> None:
             ]
 
 
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("name", ["20_weekly_report"])  # all have the same second cell
 def test_bare_papermill_refuses_a_misspelt_parameter(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "papermill", "--no-progress-bar", "--log-level", "ERROR"]
     command += ["-k", "python3", "-p", "replicate_s", "3", str(find_notebook(name))]

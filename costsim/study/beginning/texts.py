@@ -47,7 +47,7 @@ def limits_text(plan: Plan) -> str:
         "# What a call may answer at most; it bounds what is held for it.",
         "max_output_tokens = 4096",
         "",
-        "# Each user by himself.",
+        "# Each user alone.",
         "[user]",
         f"# {plan.user_share:.2%} of the budget, {times}; {plan.people:,} users are",
         f"# {said}. It takes {full:,.0f} at their cap to spend it all, which",

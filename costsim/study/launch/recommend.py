@@ -103,7 +103,9 @@ def recommend_limits(
     Examples
     --------
     >>> import costsim, joblib
+    >>> from costsim.simulation.sizes import smaller
     >>> day = costsim.load_scenario("surprise-40k").model_copy(update={"days": 1, "week": None})
+    >>> day = smaller(day, 0.05)
     >>> with joblib.parallel_config(n_jobs=1):
     ...     found = recommend_limits(day.model_copy(update={"incidents": {}}), "flat-caps",
     ...                              count=4, seeds=4, check_seeds=2)
