@@ -16,7 +16,7 @@ import pytest
 from tests.simulation.engine_cases import case, difference
 
 KEPT = Path(__file__).parent / "regressions"
-CASES = int(os.environ.get("COSTSIM_CASES", "2000"))
+CASES = int(os.environ.get("COSTSIM_CASES", "600"))
 BLOCKS = 8
 
 
