@@ -40,7 +40,7 @@ demo: $(READY) ## the $40k week, end to end, to one HTML page
 	@$(BIN)/costsim demo
 
 test: $(READY) ## every test, doctest and notebook
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile tests costsim
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests costsim
 
 lint: $(READY) ## ruff, mypy, the import contract, clean notebooks
 	@$(BIN)/ruff check .

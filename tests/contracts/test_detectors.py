@@ -122,7 +122,7 @@ def spend(draw, longest=60):
 
 
 @every
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(case=spend(), quiet=st.sampled_from([0, 3]))
 def test_point_by_point_is_as_at_once(detector, case, quiet):
     series, start = case
@@ -181,7 +181,7 @@ def test_bins_of_a_quarter_are_at_once_as_one_by_one(detector, begin):
 
 
 @every
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(case=spend())
 def test_the_first_alarm_of_many_series_is_the_first_of_one(detector, case):
     series, start = case
@@ -201,7 +201,7 @@ def test_the_first_alarm_of_many_series_is_the_first_of_one(detector, case):
 
 
 @every
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(case=spend(), cut=st.floats(0, 1), future=st.floats(0, 1e4), data=st.data())
 def test_changing_the_future_changes_nothing_earlier(detector, case, cut, future, data):
     series, start = case
