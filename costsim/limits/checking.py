@@ -68,6 +68,8 @@ def checked_amount(value: object, name: str) -> int:
     SettingError
         It is no whole number (a bool or a float is none), negative, or too large.
     """
+    if type(value) is int and 0 <= value <= LARGEST:
+        return value
     if isinstance(value, bool) or not isinstance(value, int):
         raise SettingError(f"{name} must be a whole number; got {value!r}")
     if not 0 <= value <= LARGEST:
