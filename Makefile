@@ -39,7 +39,7 @@ $(READY): requirements.lock
 demo: $(READY) ## the $40k week, end to end, to one HTML page
 	@$(BIN)/costsim demo
 
-test: $(READY) ## every test, doctest and notebook
+test: $(READY) ## every test and doctest, and every notebook at small size
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests costsim
 
 lint: $(READY) ## ruff, mypy, the import contract, clean notebooks
@@ -49,8 +49,9 @@ lint: $(READY) ## ruff, mypy, the import contract, clean notebooks
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/nbstripout --verify --keep-id --keep-count notebooks/*.ipynb
 
-notebooks: $(READY) ## run every notebook with its full parameters, into runs/notebooks
+notebooks: $(READY) ## run every notebook at full size, into runs/notebooks; hold the facts kept in them
 	@$(BIN)/python -m costsim.report.notebook --all runs/notebooks
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --nbval-lax notebooks
 
 report: $(READY) ## the committed examples in reports/examples and docs/week.png, made again
 	@$(BIN)/costsim demo --out reports/examples/demo.html

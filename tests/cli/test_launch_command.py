@@ -8,30 +8,16 @@ import pytest
 
 from costsim.limits import load_limits
 from costsim.report.launch import playing
+from tests.cli.tiny import SCENARIO
 
-SCENARIO = """
-name = "tiny"
-start = 2024-02-01
-days = 29
-time_zone = "UTC"
-monthly_budget_usd = 100
-price_book = "list-2024"
-population = { users = 20, tiers = [{ name = "free", share = 1.0 }] }
-profiles.flat.hours = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
-layers = { logging = true }
-[features.chat]
-model = "gpt-4o"
-profile = "flat"
-calls_per_week = 1000
-input_tokens = { mean = 1000, log_sd = 0.5 }
-output_tokens = { mean = 200, log_sd = 0.5 }
-"""
+# at the top level, before the first table
+LOGGED = SCENARIO.replace("[features.chat]", "layers = { logging = true }\n[features.chat]")
 LIMITS = 'name = "caps"\n[user]\nmonth_usd = 1.0\n'
 
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    (tmp_path / "mine.toml").write_text(SCENARIO)
+    (tmp_path / "mine.toml").write_text(LOGGED)
     (tmp_path / "caps.toml").write_text(LIMITS)
     whole = playing.limit_incidents
     # the whole library, at full size, would take most of a minute

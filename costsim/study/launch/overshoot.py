@@ -11,6 +11,7 @@ import numpy as np
 from costsim.errors import SettingError, UnknownNameError
 from costsim.simulation.loading import load_scenario
 from costsim.study.launch.accounting import AccountingComparison
+from costsim.study.launch.candidates import two_digits
 from costsim.study.launch.overshoot_trials import (
     DAY_SECONDS,
     Bench,
@@ -97,7 +98,7 @@ def compare_accounting(
     _check(concurrency, delay_seconds, hold_quantile, trials, seed, cap_usd)
     bench = bench_of(scenario, name, trials, seed)
     moments = bench.moments()
-    cap = _round(CAP_CALLS * moments.usd) if cap_usd is None else float(cap_usd)
+    cap = two_digits(CAP_CALLS * moments.usd) if cap_usd is None else float(cap_usd)
     ways, excess_usd, hold_tokens = _ways(bench, cap, delay_seconds, hold_quantile)
     rows = []
     for number, flying in enumerate(concurrency):
@@ -223,8 +224,3 @@ def _check(
             raise SettingError(f"{name} must be an integer of at least {least_int}; got {number!r}")
     if cap is not None and not cap > 0:
         raise SettingError(f"cap_usd must be above 0; got {cap!r}")
-
-
-def _round(usd: float) -> float:
-    """Two significant digits."""
-    return float(f"{usd:.2g}")
