@@ -187,7 +187,8 @@ def _limit(replay: IncidentReplay) -> Section:
         anchor="limit",
         prose=(comparison.limit.words(),),
         figure=comparison.plot_curve,
-        caption="Each line is a detector set to ring more often from left to right.",
+        caption="Each line is a detector set to ring more often from left to right; the six that "
+        "burn least are named.",
     )
 
 

@@ -32,6 +32,16 @@ ONE_BIN: Final = 4.0
 OFFSETS: Final = {"unit_cost": 1e-3}
 """Added before the logarithm is taken: a dollar, or a call, elsewhere."""
 
+SERIES: Final = {
+    "total": "the total",
+    "top_user": "the dearest user's dollars",
+    "top_feature": "the dearest feature's dollars",
+    "calls": "the number of calls",
+    "feature": "dollars",
+    "unit_cost": "dollars a call",
+}
+"""Channels that it may read, in words; the last two are of one feature."""
+
 
 @dataclass(frozen=True, eq=False)
 class Oracle(SteppedDetector):
@@ -151,6 +161,11 @@ class Limit:
         """Whether the incident can be found at all: by the oracle in 99.9% of the runs."""
         return self.caught >= 0.999
 
+    @property
+    def _series(self) -> str:
+        name, _, one = self.oracle.channel.partition(":")
+        return SERIES[name] if not one else f"one feature's {SERIES[name]}"
+
     def to_dict(self) -> dict[str, object]:
         """Its numbers and words by name."""
         numbers = ("delay_median_h", "burned_median_usd", "caught", "detectable", "iid_h")
@@ -170,10 +185,11 @@ class Limit:
             )
         return (
             f"A detector that knew this incident beforehand, and only not when it comes, would "
-            f"need {self.delay_median_h:.0f} h and ${self.burned_median_usd:,.0f}: no setting of "
-            "any detector can be expected to beat that. What lies between this line and yours is "
-            "all that better detection could still save; the line itself moves only with finer "
-            "bins, faster records or more false alarms."
+            f"need {self.delay_median_h:.0f} h and ${self.burned_median_usd:,.0f} reading "
+            f"{self._series}: another that reads this series alone can hardly be expected to beat "
+            "that. What lies between this line and yours is what better detection could still "
+            "save; the line itself moves with finer bins, faster records, more false alarms, or "
+            "another series that tells more."
         )
 
 
