@@ -62,7 +62,9 @@ def tune(
     save: Annotated[
         Path | None, typer.Option(help="Write the suite to this file.", show_default=False)
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that file.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace that file; its planned campaigns stay.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print curve and detectors.")] = False,
 ) -> None:
     """Set thresholds for so many false alarms a month, and show what a notch costs and saves.
@@ -70,7 +72,9 @@ def tune(
     Thresholds are set on simulated ordinary life; false alarms are measured on other runs, and
     the incident is judged on a third set.
     """
-    from costsim import load_scenario
+    from dataclasses import replace
+
+    from costsim import load_scenario, load_suite
     from costsim.cli.output import next_step, print_json, print_wrapped, progress, rows
     from costsim.detect import suite_members
     from costsim.errors import SettingError
@@ -81,6 +85,8 @@ def tune(
 
     if save is not None and save.exists() and not overwrite:
         raise SettingError(f"{save} is there already; --overwrite replaces it")
+    # campaigns are written by people, and are not tuned
+    planned = load_suite(save).planned if save is not None and save.exists() else ()
     name = save.stem if save else ""
     options = {
         "false_alarms_per_month": false_alarms,
@@ -115,7 +121,7 @@ def tune(
     else:
         found = run(load_scenario(source), **options)  # type: ignore[arg-type]
     if save is not None:
-        found.suite.write(save, overwrite=overwrite)
+        replace(found.suite, planned=planned).write(save, overwrite=overwrite)
     if as_json:
         print_json(
             {

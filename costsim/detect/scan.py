@@ -12,6 +12,7 @@ from costsim.detect.presets import presets, z_score
 from costsim.detect.rules import FixedThreshold, UserShare
 from costsim.detect.series_detector import SeriesDetector
 from costsim.errors import DataError
+from costsim.spend.planned import Planned
 from costsim.spend.series import channels
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def scan(
     start: Any = None,
     quiet_hours: int = QUIET_HOURS,
     bin_minutes: int = 60,
+    planned: Sequence[Planned] = (),
 ) -> Findings:
     """Run detectors over the complete bins of some records.
 
@@ -121,6 +123,9 @@ def scan(
     bin_minutes : {5, 15, 30, 60}
         Width of a bin. Thresholds hold for the bin that they were calibrated at; those that
         detectors come with are meant for an hour.
+    planned : sequence of Planned
+        Campaigns that are known beforehand: detectors hear what is beside the plan, and the
+        dollars of alarms and `spend` are those.
 
     Raises
     ------
@@ -142,7 +147,7 @@ def scan(
     if detectors is None:
         manifest = records.manifest
         detectors = standard_detectors(manifest.monthly_budget_usd, manifest.alarms)
-    heard = channels(records, bin_minutes)
+    heard = channels(records, bin_minutes, planned)
     period = records.period
     if period is None:
         raise DataError("there is no record in range to watch")
@@ -172,6 +177,11 @@ def scan(
     spend = pd.DataFrame({"time": index, "usd": heard.total.to_numpy()})
     hours = int(whole.sum()) * bin_minutes // 60
     zone, notes = records.time_zone, _notes(hours)
+    low, high = pd.Timestamp(index[0]), pd.Timestamp(index[-1]) + width
+    for one in planned:
+        start, end = one.span(zone)
+        if start < high and end > low:
+            notes = (*notes, f"{one.describe()}: taken out before detectors listen.")
     return Findings(found, tuple(detectors), spend, zone, hours, notes, bin_minutes)
 
 

@@ -11,6 +11,7 @@ from costsim.detect.scan import Findings, scan
 from costsim.detect.series_detector import SeriesDetector
 from costsim.errors import DataError, SettingError
 from costsim.spend.bins import checked_minutes
+from costsim.spend.planned import Planned
 from costsim.toml_files import file_names, find_file, read_toml
 from costsim.toml_writing import toml_value
 from costsim.whole_files import write_whole
@@ -18,7 +19,14 @@ from costsim.whole_files import write_whole
 if TYPE_CHECKING:
     from costsim.records.dataset import Records
 
-_KEYS: Final = ("name", "bin_minutes", "false_alarms_per_month", "calibrated_on", "detectors")
+_KEYS: Final = (
+    "name",
+    "bin_minutes",
+    "false_alarms_per_month",
+    "calibrated_on",
+    "planned",
+    "detectors",
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,6 +45,9 @@ class Suite:
         In words: on which ordinary life.
     bin_minutes : {5, 15, 30, 60}
         Width of the bins that the thresholds are for.
+    planned : tuple of Planned
+        Campaigns that are known beforehand, which :meth:`scan` takes out. In the file they are
+        tables ``[[planned]]`` with ``starts``, ``ends`` (local) and ``calls_scale``.
 
     Raises
     ------
@@ -56,6 +67,7 @@ class Suite:
     false_alarms_per_month: float | None = None
     calibrated_on: str = ""
     bin_minutes: int = 60
+    planned: tuple[Planned, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.detectors:
@@ -76,6 +88,7 @@ class Suite:
             start=start,
             quiet_hours=quiet_hours,
             bin_minutes=self.bin_minutes,
+            planned=self.planned,
         )
 
     def describe(self) -> str:
@@ -102,6 +115,10 @@ class Suite:
             lines.append(f"false_alarms_per_month = {toml_value(self.false_alarms_per_month)}")
         if self.calibrated_on:
             lines.append(f"calibrated_on = {toml_value(self.calibrated_on)}")
+        for one in self.planned:
+            lines += ["", "[[planned]]"]
+            lines += [f"{f.name} = {toml_value(value)}" for f in fields(one)
+                      if (value := getattr(one, f.name))]  # fmt: skip
         for detector in self.detectors:
             lines += ["", "[[detectors]]"]
             lines += [f"{key} = {toml_value(value)}" for key, value in _settings(detector).items()]
@@ -155,6 +172,13 @@ def parse_suite(data: Mapping[str, Any], *, source: str = "suite") -> Suite:
     rows = data.get("detectors", [])
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise SettingError(f"{source}: detectors must be tables, [[detectors]]; got {rows!r}")
+    plans = data.get("planned", [])
+    if not isinstance(plans, list) or not all(isinstance(row, Mapping) for row in plans):
+        raise SettingError(f"{source}: planned must be tables, [[planned]]; got {plans!r}")
+    planned = tuple(
+        _settings_of(Planned, row, f"{source}: planned[{number}]")
+        for number, row in enumerate(plans)
+    )
     rate = data.get("false_alarms_per_month")
     if rate is not None and not (isinstance(rate, int | float) and rate > 0):
         raise SettingError(f"{source}: false_alarms_per_month must be above 0; got {rate!r}")
@@ -169,6 +193,7 @@ def parse_suite(data: Mapping[str, Any], *, source: str = "suite") -> Suite:
             None if rate is None else float(rate),
             str(data.get("calibrated_on", "")),
             data.get("bin_minutes", 60),
+            planned,
         )
     except SettingError as error:
         raise SettingError(f"{source}: {error}") from None
@@ -218,13 +243,18 @@ def _made(row: Mapping[str, Any], where: str, *, of_detectors: bool) -> Any:
     name = row.get("kind")
     if name not in kinds:
         raise SettingError(f"{where}.kind must be one of {sorted(kinds)}; got {name!r}")
-    kind = kinds[str(name)]
-    known = {field.name for field in fields(kind)}
     given = {key: value for key, value in row.items() if key != "kind"}
+    return _settings_of(kinds[str(name)], given, where)
+
+
+def _settings_of(kind: type, row: Mapping[str, Any], where: str) -> Any:
+    """A frozen settings class from a table."""
+    known = {field.name for field in fields(kind)}
+    given = dict(row)
     unknown = sorted(set(given) - known)
     if unknown:
         raise SettingError(
-            f"{where}.{unknown[0]} is no setting of {name}; allowed: {sorted(known)}"
+            f"{where}.{unknown[0]} is no setting of {kind.__name__}; allowed: {sorted(known)}"
         )
     for key, value in given.items():
         if isinstance(value, Mapping):

@@ -62,6 +62,16 @@ class BinnedSpend:
         each = {name: found[picked] for name, found in self.each.items()}
         return replace(self, **values, each=each)
 
+    def divided(self, scale: Floats) -> BinnedSpend:
+        """Dollars and calls of each bin over a scale, shape (bins,); the price of a call stays."""
+        each = {
+            name: values if name == "unit_cost" else values / _along(scale, values)
+            for name, values in self.each.items()
+        }
+        plain = ("total", "top_user", "top_feature", "excess")
+        values: dict[str, Any] = {name: getattr(self, name) / scale for name in plain}
+        return replace(self, **values, each=each)
+
     @classmethod
     def joined(cls, parts: Sequence[BinnedSpend]) -> BinnedSpend:
         """Runs of several scenarios over the same hours, one after another.
@@ -87,6 +97,11 @@ class BinnedSpend:
             name: np.concatenate([getattr(p, name) for p in parts]) for name in plain
         }
         return replace(first, **values, each=each)
+
+
+def _along(scale: Floats, values: Floats) -> Floats:
+    """A scale by bin, to go with values that may have several series."""
+    return scale if values.ndim == 2 else scale[:, None]
 
 
 def sample_bins(

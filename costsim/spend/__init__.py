@@ -12,6 +12,7 @@ from costsim.spend.breakdown import (
 )
 from costsim.spend.drivers import Drivers, drivers
 from costsim.spend.efficiency import Efficiency, efficiency
+from costsim.spend.planned import Planned
 from costsim.spend.series import Channels, channels, daily, hourly
 from costsim.spend.spread import concentration, cost_per_call
 from costsim.spend.week import Period, iso_week, last_week, month_to_date, period
@@ -21,6 +22,7 @@ __all__ = [
     "Drivers",
     "Efficiency",
     "Period",
+    "Planned",
     "bins",
     "breakdown",
     "by_feature",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from costsim.errors import DataError
 from costsim.spend.bins import bins, checked_minutes, local
+from costsim.spend.planned import Planned, beside_the_plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,7 +195,7 @@ def unit_cost(usd: Any, calls: Any) -> Any:
     return 1000 * usd.where(enough) / calls.where(enough)
 
 
-def channels(records: Records, bin_minutes: int = 60) -> Channels:
+def channels(records: Records, bin_minutes: int = 60, planned: Sequence[Planned] = ()) -> Channels:
     """Read the channels of some records from the cube.
 
     Parameters
@@ -202,6 +204,8 @@ def channels(records: Records, bin_minutes: int = 60) -> Channels:
         Covered from the first to the last bin of their range.
     bin_minutes : {5, 15, 30, 60}
         Width of a bin.
+    planned : sequence of Planned
+        Campaigns that are taken out: detectors hear what is beside the plan.
 
     Raises
     ------
@@ -225,6 +229,7 @@ def channels(records: Records, bin_minutes: int = 60) -> Channels:
     if cube.empty:
         raise DataError("there is no record in range to make a series of")
     grid = _grid(records, cube, bin_minutes)
+    cube = beside_the_plan(cube, planned, records.time_zone)
     total = cube.groupby("time")["cost_nano"].sum().reindex(grid, fill_value=0) / 1e9
     tops, who = {}, pd.DataFrame(index=grid)
     for name, key in (("top_user", "user_id"), ("top_feature", "feature_name")):

@@ -11,7 +11,8 @@ import numpy as np
 
 from costsim.detect import SeriesDetector, Suite, compared_detectors
 from costsim.errors import SettingError
-from costsim.simulation.bin_sampler import sample_bins
+from costsim.simulation.bin_sampler import BinnedSpend, sample_bins
+from costsim.simulation.calendar import HOUR_US
 from costsim.simulation.loading import load_scenario, scenario_names
 from costsim.study.compare import compare_detectors, default_suite
 from costsim.study.comparison import Comparison
@@ -24,8 +25,11 @@ from costsim.study.tune_suite import tune
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from costsim.simulation.scenario import Scenario
+
+    Floats = NDArray[np.float64]
 
 Say = Callable[[str], None]
 BENIGN: Final = ("benign-launch", "benign-surge", "dst-week")
@@ -250,9 +254,10 @@ def benign_weeks(suite: Suite, *, runs: int = 200, seed: int = 0, workers: int =
     Returns
     -------
     pandas.DataFrame
-        A row a scenario, ``quiet`` first: scenario, days (watched), rings (share of the runs with
-        an alarm in them), allowed (share that the suite's budget comes to, were alarms to come at
-        random).
+        A row a scenario, ``quiet`` first: scenario, announced, days (watched), rings (share of the
+        runs with an alarm in them), allowed (share that the suite's budget comes to, were alarms
+        to come at random). A scenario with a campaign has a second row, in which the campaign
+        was announced: taken out as :class:`costsim.spend.Planned` does, on the same runs.
     """
     import pandas as pd
 
@@ -269,17 +274,33 @@ def benign_weeks(suite: Suite, *, runs: int = 200, seed: int = 0, workers: int =
         start, end, days = _span(scenario)
         start, end = start * spend.per_hour, end * spend.per_hour
         watch = IncidentWatch(start, start, start, end, minutes)
-        watched = IncidentRuns.at([watch] * runs, spend)
-        first = np.minimum.reduce([watched.first(detector) for detector in suite.detectors])
-        rows.append(
-            {
-                "scenario": name,
-                "days": days,
-                "rings": float((first != NEVER).mean()),
-                "allowed": None if budget is None else 1 - exp(-budget * days / 30),
-            }
-        )
+        plan = _plan(scenario, spend)
+        for announced in (False, True) if (plan != 1.0).any() else (False,):
+            heard = spend.divided(plan) if announced else spend
+            watched = IncidentRuns.at([watch] * runs, heard)
+            first = np.minimum.reduce([watched.first(detector) for detector in suite.detectors])
+            rows.append(
+                {
+                    "scenario": name,
+                    "announced": announced,
+                    "days": days,
+                    "rings": float((first != NEVER).mean()),
+                    "allowed": None if budget is None else 1 - exp(-budget * days / 30),
+                }
+            )
     return pd.DataFrame(rows)
+
+
+def _plan(scenario: Scenario, spend: BinnedSpend) -> Floats:
+    """Times the ordinary calls that campaigns of all features bring, by bin."""
+    bin_us = HOUR_US // spend.per_hour
+    times = np.arange(spend.total.shape[1]) * bin_us
+    scale = np.ones(len(times))
+    for surge in scenario.surges.values():
+        if not surge.features:
+            start, end = (scenario.calendar.elapsed_us(at) for at in (surge.starts, surge.ends))
+            scale[(times >= start) & (times < end)] *= surge.calls_scale
+    return scale
 
 
 def _span(scenario: Scenario) -> tuple[int, int, int]:

@@ -216,3 +216,29 @@ def test_floors_keep_a_cent_more_than_a_constant_from_being_endless():
 def test_wrong_settings_say_what_got_and_allowed(make, words):
     with pytest.raises(SettingError, match=words):
         make()
+
+
+def test_slack_lets_a_day_come_an_hour_late_in_what_is_expected_and_not_in_z():
+    rng = np.random.default_rng(3)
+    day = np.array([20.0] * 8 + [40, 80, 120] + [150.0] * 6 + [120, 80, 60, 40, 30, 20, 20])
+    values = np.tile(day, 42) * rng.lognormal(0, 0.1, 1008)
+    plain, z = read(HourOfWeek(winsor=math.inf), values)
+    slack, same = read(HourOfWeek(winsor=math.inf, slack_hours=2), values)
+    np.testing.assert_array_equal(z, same)
+    # by another way: the bin itself, between its own hour and the dearest of five
+    level = np.log(values + 1).reshape(-1, 168)
+    for week in (2, 3, 5):
+        usual = np.median(level[:week], axis=0)
+        for hour in range(2, 166):
+            dearest = usual[hour - 2 : hour + 3].max()
+            want = max(min(level[week, hour], dearest), usual[hour])
+            assert slack[week * 168 + hour] == pytest.approx(np.exp(want) - 1, rel=1e-9)
+    late = np.concatenate([values[:840], np.roll(values[840:], 1)])
+    expected = read(HourOfWeek(slack_hours=1), late)[0]
+    assert (late[841:] / expected[841:]).max() < 1.4
+    assert (late[841:] / plain[841:]).max() > 1.8
+
+
+def test_slack_is_a_number_of_hours_below_a_day():
+    with pytest.raises(SettingError, match="slack_hours must be from 0 to 12; got 13"):
+        HourOfWeek(slack_hours=13)

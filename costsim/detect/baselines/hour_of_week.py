@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from costsim.detect.baselines.base import PatientState, Reading, at_least
 from costsim.detect.baselines.scatter import RobustScatter, Scatter, known_median
 from costsim.detect.bin_width import HOURLY, BinWidth, HourClock
 from costsim.detect.hours import HOURS_IN_WEEK, BoolArray, FloatArray
+from costsim.errors import SettingError
+
+MOST_SLACK_HOURS: Final = 12
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,10 @@ class HourOfWeek:
         The scatter is taken anew each so many hours, at least 1.
     min_scale : float
         Floor of the scatter in log units (0.05 is about 5%), above 0: a constant has none.
+    slack_hours : int
+        Hours by which a day may come early or late, from 0 to 12: as many dollars as the dearest
+        of the hours around a bin's own are still as expected. They are what gates compare with;
+        `z` stays that of the bin's own hour.
     winsor : float
         A bin further than so many scatters from what was expected is remembered as if it were
         just so far, so that one bad week moves the next ones little even while there are only
@@ -64,6 +72,10 @@ class HourOfWeek:
     in the weeks before, and their scatter is that of such bins: the rhythm of a week does not
     change within an hour. Bins of the hour that is running are learnt from when it is over.
 
+    Users of another zone come an hour late or early in the weeks between the two zones' changes
+    of clocks. On the flank of a day an hour is a third of the spend, which a gate with slack
+    does not take for news; where a day is level it costs little.
+
     Where the clock goes back an hour of the week comes twice, and the first is the newest
     occurrence for the second.
 
@@ -86,6 +98,7 @@ class HourOfWeek:
     refit_hours: int = 24
     min_scale: float = 0.05
     winsor: float = 4.0
+    slack_hours: int = 0
 
     def __post_init__(self) -> None:
         at_least("min_weeks", self.min_weeks, 1)
@@ -97,6 +110,10 @@ class HourOfWeek:
         at_least("refit_hours", self.refit_hours, 1)
         at_least("min_scale", self.min_scale, 1e-9)
         at_least("winsor", self.winsor, 1e-9)
+        if not 0 <= self.slack_hours <= MOST_SLACK_HOURS:
+            raise SettingError(
+                f"slack_hours must be from 0 to {MOST_SLACK_HOURS}; got {self.slack_hours!r}"
+            )
 
     def begin(self, n_series: int, width: BinWidth = HOURLY) -> HourOfWeekState:
         """Start with no history."""
@@ -111,7 +128,9 @@ class HourOfWeek:
 
     def describe(self) -> str:
         """Say in words what is expected."""
-        return f"the median of the same hour of the last {self.weeks} weeks, on log dollars"
+        slack = self.slack_hours
+        sides = f" or of one at most {slack} h from it, if that is more," if slack else ""
+        return f"the median of the same hour{sides} of the last {self.weeks} weeks, on log dollars"
 
 
 class HourOfWeekState(PatientState):
@@ -128,6 +147,9 @@ class HourOfWeekState(PatientState):
         self._places: deque[FloatArray] = deque()  # of bins that are not learnt from yet
         self._hours = 0
         self._here = np.full(n_series, np.nan)  # what is expected of the running hour's bins
+        self._near: deque[FloatArray] = deque(maxlen=2 * settings.slack_hours + 1)  # and around it
+        self._due = -1  # hour of the week that comes next, if no clock is changed
+        self._dearest = self._here
         self._late = HourClock(width)  # of the bins that are learnt from
         self._hour = 0
         self._now = np.full((n_series, width.per_hour), np.nan)  # levels of the hour being learnt
@@ -141,9 +163,13 @@ class HourOfWeekState(PatientState):
                 self._scatter.refit()
             self._hours += 1
             self._here = self._place(hour_of_week)
-        place = self._here
+            if settings.slack_hours:
+                self._dearest = self._around(hour_of_week)
+        place, level = self._here, self._level(dollars)
         self._places.append(place)
-        z = (self._level(dollars) - place) / self._scatter.value
+        z = (level - place) / self._scatter.value
+        if settings.slack_hours:  # what lies between is as expected; of a gap, the hour's own
+            place = np.fmax(np.fmin(level, self._dearest), place)
         return Reading(np.maximum(np.exp(place) - settings.offset_usd, 0.0) / self._rate, z)
 
     def learn(
@@ -178,6 +204,14 @@ class HourOfWeekState(PatientState):
             count = np.asarray(~np.isnan(past)).sum(axis=1)
         middle = known_median(past, count, self._every)
         return np.where(self._seen[hour] >= self._settings.min_weeks, middle, np.nan)
+
+    def _around(self, hour: int) -> FloatArray:
+        """Dearest place of the hours around this one; each hour brings one new one."""
+        slack = self._settings.slack_hours
+        new = range(hour + slack if hour == self._due else hour - slack, hour + slack + 1)
+        self._near.extend(self._place(one % HOURS_IN_WEEK) for one in new)
+        self._due = (hour + 1) % HOURS_IN_WEEK
+        return np.asarray(np.fmax.reduce(self._near))
 
     def _remember(self) -> None:
         """Take in the hour that is over; of a series of which nothing was known, nothing."""

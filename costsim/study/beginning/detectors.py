@@ -15,6 +15,7 @@ _TEACHER = "quiet"  # whose ordinary life the bundled thresholds are calibrated 
 _WHY = {
     "total": "All spend together.",
     "feature": "Each feature: a new one that grows is seen before the total moves.",
+    "tier": "Each tier of users: free ones that behave unlike themselves, or a plan that sells.",
     "top_feature": "The hour's dearest feature.",
     "top_user": "The hour's dearest user: scripts, shared keys, agents that loop.",
     "unit_cost": "Dollars of a call: another model, longer prompts, a cache that broke.",
