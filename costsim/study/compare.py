@@ -9,12 +9,12 @@ from costsim.detect import SeriesDetector, Suite, standard_detectors, suite_memb
 from costsim.errors import SettingError
 from costsim.simulation.loading import load_scenario
 from costsim.spend.bins import checked_minutes
-from costsim.study.calibration import calibrate, checked_rate
+from costsim.study.calibration import checked_rate
 from costsim.study.candidates import NOMINAL, Candidate
 from costsim.study.comparison import Comparison
 from costsim.study.false_alarms import HOURS_A_MONTH
 from costsim.study.incident_runs import IncidentRuns, IncidentWatch
-from costsim.study.oracle import Oracle, limit_of, oracle_of
+from costsim.study.oracle import limit_of, oracle_of
 from costsim.study.ordinary import OrdinaryLife
 from costsim.study.outcome import outcome, relative_error
 from costsim.study.quiet import WATCH_DAYS, WATCHES, Quiet, quiet_runs
@@ -250,6 +250,4 @@ def _limit(
     sampled: dict[str, Any],
 ) -> Limit:
     known = IncidentRuns.of(scenario, study_seeds(seed, 4, 48), **sampled)
-    oracle = calibrate(oracle_of(tuning, known), tuning, rate)
-    assert isinstance(oracle, Oracle)
-    return limit_of(oracle, incident, rate)
+    return limit_of(oracle_of(tuning, known, rate), incident, rate)

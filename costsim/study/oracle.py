@@ -12,9 +12,11 @@ from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.hours import HOURS_IN_WEEK
 from costsim.detect.run_length import lorden_limit
 from costsim.detect.stepped import Judged, SteppedDetector
+from costsim.study.calibration import calibrate
 from costsim.study.false_alarms import HOURS_A_MONTH
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from costsim.study.incident_runs import IncidentRuns
@@ -29,6 +31,8 @@ LARGEST_SHIFT: Final = 8.0
 """Scatters; beyond it the tails of the ordinary hours are not normal, and a single one decides."""
 ONE_BIN: Final = 4.0
 """Scatters from which on one bin tells, and the limit is that bin."""
+TRIED: Final = 3
+"""Channels that an oracle is made on, to choose from."""
 OFFSETS: Final = {"unit_cost": 1e-3}
 """Added before the logarithm is taken: a dollar, or a call, elsewhere."""
 
@@ -142,7 +146,7 @@ class Limit:
     Attributes
     ----------
     oracle : Oracle
-        On the channel that tells most, soonest.
+        On the channel where least burned in the runs that it was made on.
     delay_median_h, burned_median_usd, caught : float
         Over its runs; the last is the share that it caught at all.
     iid_h : float
@@ -193,18 +197,35 @@ class Limit:
         )
 
 
-def oracle_of(quiet: Quiet, incident: IncidentRuns) -> Oracle:
-    """The oracle on the channel where the incident's first bins tell most.
+def oracle_of(quiet: Quiet, incident: IncidentRuns, false_alarms_per_month: float) -> Oracle:
+    """The oracle on the channel where least burns before it speaks, calibrated.
 
     Parameters
     ----------
     quiet : Quiet
-        Ordinary life, to know it by.
+        Ordinary life, to know it by and to calibrate on.
     incident : IncidentRuns
         The incident, to know it by; not the runs that it is judged on.
+    false_alarms_per_month : float
+        Of it alone.
+
+    Notes
+    -----
+    Channels whose bins tell enough soonest by their mean are tried, and with them the dearest
+    user's, whose dollars hardly know the hour: it is read without the rhythm of the week.
     """
     found = [_on(channel, quiet, incident) for channel in _channels(quiet, incident)]
-    return min(found, key=lambda pair: pair[1])[0]
+    ranked = [oracle for oracle, _ in sorted(found, key=lambda pair: pair[1])]
+    tried = [*ranked[:TRIED], _on("top_user", quiet, incident, by_hour=False)[0]]
+    best: tuple[float, Oracle] | None = None
+    for each in tried:
+        oracle = calibrate(each, quiet, false_alarms_per_month)
+        assert isinstance(oracle, Oracle)
+        burned = float(_rows(oracle, incident)["burned_usd"].mean())
+        if best is None or burned < best[0]:
+            best = burned, oracle
+    assert best is not None
+    return best[1]
 
 
 def _channels(quiet: Quiet, incident: IncidentRuns) -> list[str]:
@@ -214,10 +235,12 @@ def _channels(quiet: Quiet, incident: IncidentRuns) -> list[str]:
     return ["total", "top_user", "top_feature", "calls", *each]
 
 
-def _on(channel: str, quiet: Quiet, incident: IncidentRuns) -> tuple[Oracle, tuple[float, ...]]:
+def _on(
+    channel: str, quiet: Quiet, incident: IncidentRuns, *, by_hour: bool = True
+) -> tuple[Oracle, tuple[float, ...]]:
     """Oracle on one channel, and how good it is: hours to tell, and less information after."""
     offset = OFFSETS.get(channel.partition(":")[0], 1.0)
-    week = quiet.spend.hour_of_week
+    week = quiet.spend.hour_of_week * by_hour
     logs = np.log(np.maximum(quiet.spend.channel(channel), 0) + offset)
     place, scatter = np.zeros(HOURS_IN_WEEK), np.full(HOURS_IN_WEEK, inf)
     for hour in range(HOURS_IN_WEEK):
@@ -230,7 +253,7 @@ def _on(channel: str, quiet: Quiet, incident: IncidentRuns) -> tuple[Oracle, tup
     phi = _autocorrelation(z)
     sums, counts = np.zeros(HOURS_IN_WEEK), np.zeros(HOURS_IN_WEEK)
     early = []
-    values, hours = incident.spend.channel(channel), incident.spend.hour_of_week
+    values, hours = incident.spend.channel(channel), incident.spend.hour_of_week * by_hour
     for onset in np.unique(incident.onset):
         mine = incident.onset == onset
         span = slice(int(onset), int(incident.end[mine][0]))
@@ -243,6 +266,8 @@ def _on(channel: str, quiet: Quiet, incident: IncidentRuns) -> tuple[Oracle, tup
     typical = sums.sum() / counts.sum() if counts.any() else 0.0
     shift = np.where(counts > 0, sums / np.maximum(counts, 1), typical)
     shift = np.clip(shift, -LARGEST_SHIFT, LARGEST_SHIFT)
+    if not by_hour:
+        place, scatter, shift = (np.full(HOURS_IN_WEEK, one[0]) for one in (place, scatter, shift))
     scatter[np.isinf(scatter)] = 1e9  # never judged
     oracle = Oracle(channel, place, scatter, phi, shift)
     told = np.nanmean([_information(mean, phi) for mean in early], axis=0)
@@ -276,6 +301,13 @@ def _information(shift: Floats, phi: float) -> Floats:
     return np.asarray(np.cumsum(new**2) / (2 * (1 - phi**2)))
 
 
+def _rows(oracle: Oracle, incident: IncidentRuns) -> pd.DataFrame:
+    """Its first alarms, listening from the incident's first bin on."""
+    import pandas as pd
+
+    return pd.concat([part.rows(part.first(oracle)) for part in incident.by_onset()])
+
+
 def limit_of(oracle: Oracle, incident: IncidentRuns, false_alarms_per_month: float) -> Limit:
     """The limit line from runs that the oracle was not made on.
 
@@ -293,11 +325,9 @@ def limit_of(oracle: Oracle, incident: IncidentRuns, false_alarms_per_month: flo
     It begins at zero when the incident does, as the limit of Lorden is defined: what it has summed
     up of a launch before would else be an alarm too early.
     """
-    import pandas as pd
-
     from costsim.study.outcome import outcome
 
-    found = outcome(pd.concat([part.rows(part.first(oracle)) for part in incident.by_onset()]))
+    found = outcome(_rows(oracle, incident))
     onset = int(incident.onset[0])
     per_hour = incident.spend.per_hour
     first_day = incident.spend.hour_of_week[onset : onset + 24 * per_hour]
