@@ -14,6 +14,7 @@ from costsim.detect import (
     UserShare,
     compared_detectors,
     load_suite,
+    seasonal_cusum,
     seasonal_z_score,
 )
 from costsim.errors import SettingError
@@ -91,9 +92,11 @@ def test_all_kinds_are_there_once_and_the_slow_ones_on_request():
 def test_benign_weeks_are_counted_with_what_the_budget_allows():
     loud = Suite("loud", (FixedThreshold(1.0, channel="total"),), 1.0)
     table = benign_weeks(loud, runs=10)
-    assert table["scenario"].tolist() == ["quiet", *BENIGN]
+    told = table[~table["announced"]]
+    assert told["scenario"].tolist() == ["quiet", *BENIGN]
+    assert table.loc[table["announced"], "scenario"].tolist() == ["benign-surge"]
     assert (table["rings"] == 1).all()
-    days = table.set_index("scenario")["days"]
+    days = told.set_index("scenario")["days"]
     assert days["quiet"] == 7
     assert days["benign-launch"] > 7  # from its launch on
     np.testing.assert_allclose(table["allowed"], 1 - np.exp(-table["days"] / 30))
@@ -101,6 +104,13 @@ def test_benign_weeks_are_counted_with_what_the_budget_allows():
     assert (benign_weeks(mute, runs=10)["rings"] == 0).all()
     with pytest.raises(SettingError, match="runs must be at least 10; got 3"):
         benign_weeks(mute, runs=3)
+
+
+def test_a_campaign_that_was_announced_rings_no_more_than_an_ordinary_week():
+    one = Suite("one", (seasonal_cusum(h=18.0),), 1.0)
+    table = benign_weeks(one, runs=20).set_index(["scenario", "announced"])["rings"]
+    assert table[("benign-surge", False)] >= 0.8
+    assert table[("benign-surge", True)] <= table[("quiet", False)] + 0.05
 
 
 def test_what_the_first_alarm_names_is_held_against_the_truth():

@@ -21,6 +21,17 @@ _WHY = {
     "unit_cost": "Dollars of a call: another model, longer prompts, a cache that broke.",
 }
 
+_PLANNED = """
+# A campaign that you know of is no news. Detectors hear what is beside the plan, so it rings
+# nobody, and an incident in it does. Local times; features = ["chat"] for some of them only.
+#
+# [[planned]]
+# starts = 2026-03-02T00:00:00
+# ends = 2026-03-05T00:00:00
+# calls_scale = 1.6
+# account = "the mailing of Monday morning"
+"""
+
 
 def first_suite(plan: Plan) -> Suite:
     """The detectors of the bundled suite, and an alarm on an hour's dollars that needs no past."""
@@ -59,4 +70,4 @@ def suite_text(plan: Plan) -> str:
         else:
             why = _WHY.get(detector.channel, "")
         parts.append(f"\n# {why}\n# {detector.describe()}\n[[detectors]]\n{table.rstrip()}\n")
-    return "\n".join(head) + "".join(parts)
+    return "\n".join(head) + "".join(parts) + _PLANNED
