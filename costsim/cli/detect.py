@@ -108,7 +108,11 @@ def _records(
     if not show_users and table is not None:
         table["users"] = [[mask_user(user) for user in users] for users in table["users"]]
     if as_json:
-        told = {"hours": found.hours, "notes": found.notes, "alarms": rows(alarms)}
+        told = {
+            "hours": found.hours,
+            "notes": [*found.notes, *found.planned],
+            "alarms": rows(alarms),
+        }
         print_json(told if table is None else told | {"incidents": rows(table)})
         return
     _alarms(found, alarms, top, records.time_zone)
@@ -139,7 +143,9 @@ def _series(
     found = scan_series(series, watching, start=begin, time_zone=time_zone)
     alarms = found.to_frame()
     if as_json:
-        print_json({"hours": found.hours, "notes": found.notes, "alarms": rows(alarms)})
+        print_json(
+            {"hours": found.hours, "notes": [*found.notes, *found.planned], "alarms": rows(alarms)}
+        )
         return
     _alarms(found, alarms, top, time_zone)
     _thresholds(suite, "")
@@ -164,7 +170,7 @@ def _alarms(found: Findings, alarms: pd.DataFrame, top: int, time_zone: str) -> 
     counts = alarms["detector"].value_counts().to_dict()
     said = ", ".join(f"{d.name} {counts.get(d.name, 0)}" for d in found.detectors)
     print(f"alarms in {found.hours:,} complete hours: {said}")
-    for note in found.notes:
+    for note in (*found.notes, *found.planned):
         print(note)
 
 

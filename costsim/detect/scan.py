@@ -33,7 +33,8 @@ class Findings:
     and top_user and top_feature, the bin's dearest; for a detector of each feature or of new
     users, the alarming one. ``tier`` is the alarming one of a detector of each tier, else
     missing. ``hours`` are complete ones, whatever the bin; `spend` has a row a bin of
-    ``bin_minutes``.
+    ``bin_minutes``. ``notes`` say why detectors could not judge, ``planned`` which campaigns
+    were taken out before they listened.
     """
 
     alarms: pd.DataFrame
@@ -43,6 +44,7 @@ class Findings:
     hours: int
     notes: tuple[str, ...] = ()
     bin_minutes: int = 60
+    planned: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.alarms)
@@ -177,12 +179,13 @@ def scan(
     spend = pd.DataFrame({"time": index, "usd": heard.total.to_numpy()})
     hours = int(whole.sum()) * bin_minutes // 60
     zone, notes = records.time_zone, _notes(hours)
-    low, high = pd.Timestamp(index[0]), pd.Timestamp(index[-1]) + width
-    for one in planned:
-        start, end = one.span(zone)
-        if start < high and end > low:
-            notes = (*notes, f"{one.describe()}: taken out before detectors listen.")
-    return Findings(found, tuple(detectors), spend, zone, hours, notes, bin_minutes)
+    there = [(one, one.span(zone)) for one in planned]
+    met = tuple(
+        f"{one.describe()}: taken out before detectors listen."
+        for one, (start, end) in there
+        if start < index[-1] + width and end > index[0]
+    )
+    return Findings(found, tuple(detectors), spend, zone, hours, notes, bin_minutes, met)
 
 
 def _that_alarm(

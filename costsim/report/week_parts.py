@@ -178,7 +178,7 @@ class WeekView:
 
     def watching(self) -> Note:
         """Which suite watches, its budget of false alarms, and what it was calibrated on."""
-        return Note(suite_words(self.suite))
+        return Note(" ".join((suite_words(self.suite), *self.findings.planned)))
 
     def alarms(self) -> Any:
         """Incidents of the week: from when to when, what drove them, and who, in dollars."""

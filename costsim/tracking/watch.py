@@ -138,7 +138,7 @@ def watch_records(
     )
     teller = _Teller(findings, timedelta(hours=quiet_hours), _hour(now), show_users, look)
     alerts, told = teller.news(tuple(incidents), before.told)
-    notes = findings.notes
+    notes = (*findings.notes, *findings.planned)
     if incidents.left_out:
         notes = (*notes, f"{incidents.left_out} older incidents are not looked into")
     going_on = sum(not one.ended for one in told)

@@ -61,14 +61,14 @@ def test_what_comes_on_top_of_the_plan_is_heard_and_the_notes_say_what_was_taken
     assert len(scan(doubled, alarm)) == 1
     found = scan(doubled, alarm, planned=[CAMPAIGN])
     assert len(found) == 0
-    assert found.notes[-1] == (
+    assert found.planned == (
         "2 times the calls of all features planned from 2024-10-27 00:00 to 2024-10-28 00:00: "
-        "taken out before detectors listen."
+        "taken out before detectors listen.",
     )
     small = Planned(CAMPAIGN.starts, CAMPAIGN.ends, 1.25)
     assert scan(doubled, alarm, planned=[small]).alarms["value_usd"].max() == 4 / 1.25
     later = Planned(datetime(2025, 1, 1), datetime(2025, 1, 2), 2.0)
-    assert len(scan(doubled, alarm, planned=[later]).notes) == 1
+    assert scan(doubled, alarm, planned=[later]).planned == ()
 
 
 def test_a_suite_brings_its_plan_in_its_file(tmp_path):
