@@ -50,7 +50,6 @@ from costsim.simulation.kernel_layout import (
 
 for _function in (
     split_cost,
-    core.amount_of,
     core.refusal,
     core.refused_by_holds,
     core.admits_at,
