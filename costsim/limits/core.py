@@ -156,6 +156,28 @@ def release(
         held[slots[i]] -= takes[units[i]]
 
 
+def settle(
+    slots: Ints,
+    units: Ints,
+    periods: Ints,
+    count: int,
+    held_nano: int,
+    held_tokens: int,
+    cost_nano: int,
+    tokens: int,
+    settled: MutableSequence[int],
+    held: MutableSequence[int],
+) -> None:
+    """Take a call's hold out of all its slots, and book what it cost: `release` and `charge`."""
+    holds = (held_nano, 1, held_tokens)
+    takes = (cost_nano, 1, tokens)
+    for i in range(count):
+        slot, unit = slots[i], units[i]
+        held[slot] -= holds[unit]
+        if periods[i] != OPEN:
+            settled[slot] += takes[unit]
+
+
 def charge(
     slots: Ints,
     units: Ints,

@@ -23,10 +23,9 @@ from costsim.limits.operated import Operated
 from costsim.limits.policy import Policy
 from costsim.limits.request import (
     Request,
+    Requests,
     checked_mode,
-    checked_request,
     checked_retention,
-    refused_alone,
 )
 from costsim.limits.standing import standing_at
 from costsim.limits.windows import window_at
@@ -50,6 +49,7 @@ class _Hold:
         self.nano = nano
         self.account = account
         self.ends_us = ends_us
+        self.forget_us = 0
         self.state = "held"
 
 
@@ -138,6 +138,7 @@ class MemoryLedger(InBlocks, Operated):
         self._leases: deque[_Hold] = deque()  # by their end: time never steps back
         self._resolved: deque[_Hold] = deque()  # by when they may be forgotten
         self._checks = policy.accounting == "check"
+        self._requests = Requests(policy)
         self._decide = Decider(policy, self._accounts)
         self._now = 0
         self._lock = threading.RLock()
@@ -180,10 +181,10 @@ class MemoryLedger(InBlocks, Operated):
         SettingError
             An id or amount that is not allowed.
         """
-        request = checked_request(
-            self.policy, call_id, scopes, candidates, input_tokens, max_output_tokens
+        request = self._requests.checked(
+            call_id, scopes, candidates, input_tokens, max_output_tokens
         )
-        alone = refused_alone(self.policy, request)
+        alone = self._requests.refused(request)
         if alone is not None and not self._observes:  # no ledger is asked, whatever the id was
             return alone
         with self._lock:
@@ -208,7 +209,7 @@ class MemoryLedger(InBlocks, Operated):
                 self.observed.append(Observed(request.call_id, request.scopes, answer))
                 answer = self._decide.grant(0, request)
             if self._journal is not None:
-                self._write("r", now, request.call_id, answer.candidate, *request[1:])
+                self._write("r", now, request.call_id, answer.candidate, *request.fields)
             self._hold(request, answer, account, now)
             return answer
 
@@ -266,13 +267,24 @@ class MemoryLedger(InBlocks, Operated):
         if hold.state == "expired":
             self._book(hold.account, cost_nano - hold.nano, used - hold.asked.tokens, 0)
             hold.state = "settled"
-            return
-        self._drop(hold)
-        account = hold.account
-        if self._checks:
-            account = self._accounts.of(account.scopes, now)
-        self._book(account, cost_nano, used, 1)
-        self._resolve(hold, "settled", now)
+        elif self._checks:
+            self._drop(hold)
+            self._book(self._accounts.of(hold.account.scopes, now), cost_nano, used, 1)
+            self._resolve(hold, "settled", now)
+        else:
+            self._replace(hold, cost_nano, used)
+            self._resolve(hold, "settled", now)
+
+    def _replace(self, hold: _Hold, cost_nano: int, tokens: int) -> None:
+        """Book what a call took in place of its hold."""
+        account, accounts = hold.account, self._accounts
+        slots = account.slots
+        core.settle(
+            slots, account.units, account.periods, len(slots), hold.nano, hold.asked.tokens,
+            cost_nano, tokens, accounts.settled, accounts.held,
+        )  # fmt: skip
+        if accounts.watched < len(accounts.watches):
+            self.alerts += accounts.reached(self._now)
 
     def release(self, call_id: str) -> bool:
         """Drop the hold of a call that was not made; False when it was resolved before."""
@@ -351,9 +363,10 @@ class MemoryLedger(InBlocks, Operated):
             if not self._standing.holds_at(now):
                 self._stand(self._standing.controls, now)
             if kind == "r":
-                candidate, scopes, candidates, *tokens = rest
+                candidate, scopes, candidates, tokens_in, held_out = rest
                 models = tuple((model, bound) for model, bound in candidates)
-                request = Request(call_id, Scopes(*scopes), models, *tokens)
+                tokens = tokens_in + held_out
+                request = Request(call_id, Scopes(*scopes), models, tokens_in, held_out, tokens)
                 granted = self._decide.grant(candidate, request)
                 account = self._accounts.of(request.scopes, now)
                 self._hold(request, granted, account, now)
@@ -428,8 +441,7 @@ class MemoryLedger(InBlocks, Operated):
         while self._leases and self._leases[0].ends_us <= now:
             hold = self._leases.popleft()
             if hold.state == "held":
-                self._drop(hold)
-                self._book(hold.account, hold.nano, hold.asked.tokens, 1)
+                self._replace(hold, hold.nano, hold.asked.tokens)
                 self._resolve(hold, "expired", hold.ends_us)
         self._accounts.roll(now)
         while self._resolved and self._resolved[0].forget_us <= now:

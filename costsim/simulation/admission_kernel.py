@@ -55,6 +55,7 @@ for _function in (
     core.admits_at,
     core.hold,
     core.release,
+    core.settle,
     core.charge,
     pricing.level_of,
     pricing.attempt_nano,
@@ -134,11 +135,10 @@ def _resolve(rules, tables, state, scratch, user, kind, pool, slot):
     if kind == CORRECT:
         core.charge(cells, units, periods, count, n[2] - n[0], n[3] - n[1], 0, rules.settled)
         return
-    core.release(cells, units, count, n[0], n[1], rules.held)
-    if kind == EXPIRE:
-        core.charge(cells, units, periods, count, n[0], n[1], 1, rules.settled)
-    else:
-        core.charge(cells, units, periods, count, n[2], n[3], 1, rules.settled)
+    cost, tokens = (n[0], n[1]) if kind == EXPIRE else (n[2], n[3])
+    core.settle(
+        cells, units, periods, count, n[0], n[1], cost, tokens, rules.settled, rules.held
+    )
 
 
 @njit(inline="always", _nrt=False)

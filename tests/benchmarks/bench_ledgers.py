@@ -14,7 +14,7 @@ from time import perf_counter, perf_counter_ns
 from typing import Any
 
 from costsim.limits import MemoryLedger, RedisLedger, Scopes, parse_limits
-from costsim.limits.request import checked_request
+from costsim.limits.request import Requests
 from costsim.limits.store.wire import Ask, Script
 from tests.limits.faults.sketch import Sketch
 from tests.limits.servers import binaries, serving
@@ -98,7 +98,7 @@ def together(works: list[Callable[[int], Any]], calls: int) -> float:
 
 def packed(ledger: RedisLedger, name: str) -> bytes:
     """What a reserve sends."""
-    request = checked_request(ONE, name, ANN, MODEL, 0, None)
+    request = Requests(ONE).checked(name, ANN, MODEL, 0, None)
     return next(ledger._core.reserve(request)).command
 
 
