@@ -27,7 +27,7 @@ from costsim.limits.request import (
     checked_mode,
     checked_retention,
 )
-from costsim.limits.standing import standing_at
+from costsim.limits.standing import FOR_EVER, standing_at
 from costsim.limits.windows import window_at
 
 
@@ -141,6 +141,7 @@ class MemoryLedger(InBlocks, Operated):
         self._requests = Requests(policy)
         self._decide = Decider(policy, self._accounts)
         self._now = 0
+        self._due_us = FOR_EVER  # no lease ends, and no call is forgotten, before
         self._lock = threading.RLock()
         self._standing = standing_at(policy, (), 0)
         self._file = None if controls is None else ControlFile(controls)
@@ -226,6 +227,8 @@ class MemoryLedger(InBlocks, Operated):
             slots, units = account.slots, account.units
             core.hold(slots, units, len(slots), nano, request.tokens, accounts.held)
             self._leases.append(hold)
+            if hold.ends_us < self._due_us:
+                self._due_us = hold.ends_us
         self._holds[request.call_id] = hold
 
     def settle(self, call_id: str, cost_nano: int, tokens: int | None = None) -> bool:
@@ -431,6 +434,8 @@ class MemoryLedger(InBlocks, Operated):
         hold.state = state
         hold.forget_us = at + self._retention_us
         self._resolved.append(hold)
+        if hold.forget_us < self._due_us:
+            self._due_us = hold.forget_us
 
     def _advance(self, at: int | None = None) -> int:
         """The time, after what it brings: leases that run out, and what may be forgotten."""
@@ -438,6 +443,11 @@ class MemoryLedger(InBlocks, Operated):
         if now <= self._now:
             return self._now
         self._now = now
+        if now >= self._due_us or now >= self._accounts.next_end:
+            self._happen(now)
+        return now
+
+    def _happen(self, now: int) -> None:
         while self._leases and self._leases[0].ends_us <= now:
             hold = self._leases.popleft()
             if hold.state == "held":
@@ -446,4 +456,7 @@ class MemoryLedger(InBlocks, Operated):
         self._accounts.roll(now)
         while self._resolved and self._resolved[0].forget_us <= now:
             del self._holds[self._resolved.popleft().asked.call_id]
-        return now
+        self._due_us = min(
+            self._leases[0].ends_us if self._leases else FOR_EVER,
+            self._resolved[0].forget_us if self._resolved else FOR_EVER,
+        )

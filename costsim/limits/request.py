@@ -68,10 +68,11 @@ class Requests:
         if not candidates:
             raise SettingError("candidates must not be empty")
         models = []
-        for model, bound in candidates:
+        for pair in candidates:
+            model, bound = pair
             if type(bound) is not int or not 0 <= bound <= LARGEST:  # the name is for errors only
                 checked_amount(bound, f"upper bound of {model}")
-            models.append((model, bound))
+            models.append(pair if type(pair) is tuple else (model, bound))
         held_out = self._held_out
         if max_output_tokens is not None:
             held_out = min(held_out, checked_amount(max_output_tokens, "max_output_tokens"))

@@ -136,9 +136,7 @@ def _resolve(rules, tables, state, scratch, user, kind, pool, slot):
         core.charge(cells, units, periods, count, n[2] - n[0], n[3] - n[1], 0, rules.settled)
         return
     cost, tokens = (n[0], n[1]) if kind == EXPIRE else (n[2], n[3])
-    core.settle(
-        cells, units, periods, count, n[0], n[1], cost, tokens, rules.settled, rules.held
-    )
+    core.settle(cells, units, periods, count, n[0], n[1], cost, tokens, rules.settled, rules.held)
 
 
 @njit(inline="always", _nrt=False)
