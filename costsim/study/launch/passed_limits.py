@@ -10,7 +10,6 @@ from costsim.limits.core import NANO, NO_LIMIT
 from costsim.limits.rules import rules_of
 from costsim.simulation.compiled_rules import compile_rules
 from costsim.simulation.kernel_layout import ADMITTED
-from costsim.study.launch.overshoot_trials import CallMoments
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from costsim.study.launch.rehearsal import Rehearsal
 
     Ints = NDArray[np.int64]
-    Bools = NDArray[np.bool_]
+    Floats = NDArray[np.float64]
 
 PREFIX = "overshoot."
 PARTS = ("windows", "mean_usd", "formula_usd", "worst_usd", "bound_usd", "beyond_usd")
@@ -150,10 +149,8 @@ class PassedLimits:
         bound = _summed(place[still], taken.beyond[still], len(windows))
         formula = np.nan
         if self._checks:
-            first = np.full(len(windows), np.iinfo(np.int64).max)
-            np.minimum.at(first, at[own], taken.time[own])
-            full = own & passed[at] & (taken.time >= first[at] + (last - first)[at] // 2)
-            formula = _formula_usd(taken, entity, passed[place], full)
+            wanted = _formula_usd(taken, entity, place, np.where(own, at, -1), last)
+            formula = float(wanted[passed].mean())
         beyond = max(int((over - bound)[passed].max()), 0)
         worst, most = int(over.max()), int(bound[passed].max())
         mean = float(over[passed].mean()) / 1e9
@@ -184,18 +181,31 @@ def _summed(place: Ints, nano: Ints, count: int) -> Ints:
     return np.asarray(np.bincount(place, nano, count).astype(np.int64))  # exact to 2**53
 
 
-def _formula_usd(taken: _Taken, entity: Ints, counted: Bools, full: Bools) -> float:
-    """The closed form of looking first: moments of the calls counted, at their concurrency.
+def _formula_usd(taken: _Taken, entity: Ints, booked: Ints, begun: Ints, last: Ints) -> Floats:
+    """The closed form of looking first, for each window: of its calls, at their concurrency.
 
-    That is how many calls of its account, not known yet, each call finds in the later half of the
-    time in which a window fills: it begins empty.
+    That is how many calls of its account, not known yet, a call finds on average that begins in
+    the later half of the time in which the window fills: it begins empty.
+
+    Parameters
+    ----------
+    entity, booked, begun : array
+        Of each call: whose account, number of the window that it counts in, and of that in which
+        it begins (-1 for none).
+    last : array
+        When the last call of each window begins.
     """
     span = int(taken.known.max()) + 1
     arrivals, known = entity * span + taken.time, np.sort(entity * span + taken.known)
-    found = np.searchsorted(np.sort(arrivals), arrivals[full])
-    found -= np.searchsorted(known, arrivals[full], side="right")
-    flying = float(found.mean()) if len(found) else 0.0
-    usd, seconds = taken.nano[counted] / 1e9, (taken.known - taken.time)[counted] / 1e6
-    moments = CallMoments(*(float(v.mean()) for v in (usd, usd**2, usd * seconds, seconds)))
-    rate = flying / moments.seconds if moments.seconds else 0.0
-    return moments.overshoot_usd(rate)
+    flying = np.searchsorted(np.sort(arrivals), arrivals)
+    flying -= np.searchsorted(known, arrivals, side="right")
+    count, own = len(last), begun >= 0
+    first = np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(first, begun[own], taken.time[own])
+    full = np.flatnonzero(own & (taken.time >= first[begun] + (last - first)[begun] // 2))
+    calls = np.maximum(np.bincount(begun[full], minlength=count), 1)
+    concurrency = np.bincount(begun[full], flying[full], count) / calls
+    usd, seconds = taken.nano / 1e9, (taken.known - taken.time) / 1e6
+    sums = (np.bincount(booked, v, count) for v in (usd, usd**2, usd * seconds, seconds))
+    c, cc, cs, s = (np.maximum(each, 1e-300) for each in sums)
+    return np.asarray(cc / (2 * c) + concurrency * cs / s)

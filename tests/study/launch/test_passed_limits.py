@@ -34,7 +34,7 @@ GATE = parse_gate({"overshoot_usd": "<= 0", "overshoot_beyond_bound_usd": "<= 0"
 
 @pytest.fixture(scope="module")
 def product(small):
-    chat = {"calls_per_week": 3_000, "model": "gpt-4o", "reaction": "script"}
+    chat = {"calls_per_week": 2_000, "model": "gpt-4o", "reaction": "script"}
     return small(days=7, population={"users": 30}, features={"chat": chat})
 
 
