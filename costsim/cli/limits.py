@@ -197,6 +197,10 @@ def _print(found: LimitsValidation) -> None:
         hours = dict.fromkeys(("without", "with", "with_low", "with_high"), "count")
         caption = "hours of the month at each level of the ladder"
         print(table_text(levels, hours | {"reached": "share"}, caption=caption))
+    passed = found.overshoot()
+    if len(passed) and passed["worst_usd"].max() > 0:
+        units = {n: "usd" for n in passed.columns if n.endswith("_usd")} | {"windows": "count"}
+        print(table_text(passed, units, caption="limits overshot, windows a month"))
     refusals = found.refusals()
     if len(refusals):
         print(table_text(refusals, caption="what refuses, a month on average"))
@@ -242,6 +246,7 @@ def _plain(found: LimitsValidation) -> dict[str, Any]:
         "blocked": rows(found.blocked()),
         "refusals": rows(found.refusals()),
         "levels": rows(found.levels()),
+        "overshoot": rows(found.overshoot()),
         "denied": rows(found.denied().reset_index()),
         "notes": found.notes,
     }

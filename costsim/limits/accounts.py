@@ -128,7 +128,7 @@ class Accounts:
         self._zone = policy.zone
         self._keep_us = keep_us
         self._windows = [(0, 0)] * OPEN  # start and end, by period
-        self._next_end = 0
+        self.next_end = 0
         self._edition = 0
         self._by_cap: dict[tuple[str, str, int], dict[str, int]] = {}
         self._ended: deque[tuple[int, list[int]]] = deque()
@@ -152,12 +152,13 @@ class Accounts:
         self.rules, self.watches, self.latches = tuple(rules), tuple(watches), latches
         keys = [(rule.scope, rule.cap, rule.period) for rule in rules]
         self._slots = [self._by_cap.setdefault(key, {}) for key in keys]
-        self._next_end = 0  # a period that no rule had
+        self.next_end = 0  # a period that no rule had
         self._edition += 1
 
     def of(self, scopes: Scopes, now: int) -> Account:
         """The account of some scopes, whose slots are those of the present windows."""
-        self.roll(now)
+        if now >= self.next_end:
+            self.roll(now)
         account = self._known.get(scopes)
         if account is None or account.edition != self._edition:
             account = self._known[scopes] = self._build(scopes)
@@ -223,7 +224,7 @@ class Accounts:
 
     def roll(self, now: int) -> None:
         """New windows where one has ended; the slots of ended ones are kept for corrections."""
-        if now < self._next_end:
+        if now < self.next_end:
             return
         while self._ended and self._ended[0][0] <= now:
             self._free += self._ended.popleft()[1]
@@ -238,5 +239,5 @@ class Accounts:
                     if (scope, cap) == WATCHED:  # also while no level is watched
                         self.watched = 0
         used = {period for _, _, period in self._by_cap} - {OPEN}
-        self._next_end = min((self._windows[p][1] for p in used), default=2**62)
+        self.next_end = min((self._windows[p][1] for p in used), default=2**62)
         self._edition += 1

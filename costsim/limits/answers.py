@@ -24,6 +24,11 @@ class Granted(NamedTuple):
         return True
 
 
+def granted(candidate: int, model: str, held_nano: int) -> Granted:
+    """``Granted(...)``, as each call needs it: without the Python function in between."""
+    return tuple.__new__(Granted, (candidate, model, held_nano))
+
+
 class Denied(NamedTuple):
     """The call may not be made; nothing was changed.
 

@@ -16,7 +16,7 @@ from typing import Final
 NANO: Final = 0
 CALLS: Final = 1
 TOKENS: Final = 2
-"""Units of a rule."""
+"""Units of a rule: places in what a call takes, ``(cost_nano, 1, tokens)``."""
 
 MINUTE: Final = 0
 HOUR: Final = 1
@@ -35,15 +35,6 @@ NO_LIMIT: Final = 2**62
 """Limit of an entity that a rule does not cap."""
 
 Ints = Sequence[int]
-
-
-def amount_of(unit: int, cost_nano: int, tokens: int) -> int:
-    """What a call takes of a rule of this unit."""
-    if unit == NANO:
-        return cost_nano
-    if unit == TOKENS:
-        return tokens
-    return 1
 
 
 def refusal(
@@ -78,10 +69,10 @@ def refusal(
     >>> refusal([0], [NANO], [1000], 1, 101, 0, settled, held)
     0
     """
+    takes = (cost_nano, 1, tokens)
     for i in range(count):
         slot = slots[i]
-        amount = amount_of(units[i], cost_nano, tokens)
-        if settled[slot] + held[slot] + amount > limits[i] or i == closed:
+        if settled[slot] + held[slot] + takes[units[i]] > limits[i] or i == closed:
             return i
     return -1
 
@@ -100,9 +91,9 @@ def refused_by_holds(
 
     It is a hold denial then, unless the rule that refused counts calls in flight.
     """
+    takes = (cost_nano, 1, tokens)
     for i in range(count):
-        amount = amount_of(units[i], cost_nano, tokens)
-        if settled[slots[i]] + amount > limits[i] or i == closed:
+        if settled[slots[i]] + takes[units[i]] > limits[i] or i == closed:
             return False
     return True
 
@@ -127,8 +118,9 @@ def admits_at(
         End of each rule's window; for a rule of calls in flight, when to ask again.
     """
     moment = 0
+    takes = (cost_nano, 1, tokens)
     for i in range(count):
-        amount = amount_of(units[i], cost_nano, tokens)
+        amount = takes[units[i]]
         if settled[slots[i]] + held[slots[i]] + amount > limits[i] or i == closed:
             if amount > limits[i]:
                 return NEVER
@@ -145,8 +137,9 @@ def hold(
     held: MutableSequence[int],
 ) -> None:
     """Put a call's upper bounds aside in all its slots."""
+    takes = (cost_nano, 1, tokens)
     for i in range(count):
-        held[slots[i]] += amount_of(units[i], cost_nano, tokens)
+        held[slots[i]] += takes[units[i]]
 
 
 def release(
@@ -158,8 +151,31 @@ def release(
     held: MutableSequence[int],
 ) -> None:
     """Take a call's hold out of all its slots."""
+    takes = (held_nano, 1, held_tokens)
     for i in range(count):
-        held[slots[i]] -= amount_of(units[i], held_nano, held_tokens)
+        held[slots[i]] -= takes[units[i]]
+
+
+def settle(
+    slots: Ints,
+    units: Ints,
+    periods: Ints,
+    count: int,
+    held_nano: int,
+    held_tokens: int,
+    cost_nano: int,
+    tokens: int,
+    settled: MutableSequence[int],
+    held: MutableSequence[int],
+) -> None:
+    """Take a call's hold out of all its slots, and book what it cost: `release` and `charge`."""
+    holds = (held_nano, 1, held_tokens)
+    takes = (cost_nano, 1, tokens)
+    for i in range(count):
+        slot, unit = slots[i], units[i]
+        held[slot] -= holds[unit]
+        if periods[i] != OPEN:
+            settled[slot] += takes[unit]
 
 
 def charge(
@@ -176,12 +192,7 @@ def charge(
 
     A correction of what was booked before gives differences, and 0 calls.
     """
+    takes = (cost_nano, calls, tokens)
     for i in range(count):
-        if periods[i] == OPEN:
-            continue
-        if units[i] == NANO:
-            settled[slots[i]] += cost_nano
-        elif units[i] == TOKENS:
-            settled[slots[i]] += tokens
-        else:
-            settled[slots[i]] += calls
+        if periods[i] != OPEN:
+            settled[slots[i]] += takes[units[i]]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from costsim.limits import burst, core
 from costsim.limits.accounts import ANONYMOUS, Account, Accounts
-from costsim.limits.answers import Denied, Granted
+from costsim.limits.answers import Denied, Granted, granted
 
 if TYPE_CHECKING:
     from costsim.limits.policy import Policy
@@ -31,6 +31,16 @@ class Decider:
 
     def __call__(self, request: Request, account: Account, now: int) -> Granted | Denied:
         """The grant of the first candidate that fits, or who refuses, and when to ask again."""
+        accounts = self._accounts
+        if account.gate is None and accounts.bursts is None:  # most often what is asked for fits
+            slots, units, limits = account.slots, account.units, account.limits
+            cost, tokens = (1, 1) if self._checks else (request.candidates[0][1], request.tokens)
+            settled, held = accounts.settled, accounts.held
+            if core.refusal(slots, units, limits, len(slots), cost, tokens, settled, held) < 0:
+                return self.grant(0, request)
+        return self._in_turn(request, account, now)
+
+    def _in_turn(self, request: Request, account: Account, now: int) -> Granted | Denied:
         scopes, gate, paced = request.scopes, account.gate, now
         if self._accounts.bursts is not None:
             user = ANONYMOUS if scopes.user is None else scopes.user
@@ -75,4 +85,4 @@ class Decider:
     def grant(self, candidate: int, request: Request) -> Granted:
         """The grant of a candidate."""
         model, bound = request.candidates[candidate]
-        return Granted(candidate, model, 0 if self._checks else bound)
+        return granted(candidate, model, 0 if self._checks else bound)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import threading
 import time
 from collections import deque
@@ -24,12 +23,11 @@ from costsim.limits.operated import Operated
 from costsim.limits.policy import Policy
 from costsim.limits.request import (
     Request,
+    Requests,
     checked_mode,
-    checked_request,
     checked_retention,
-    refused_alone,
 )
-from costsim.limits.standing import standing_at
+from costsim.limits.standing import FOR_EVER, standing_at
 from costsim.limits.windows import window_at
 
 
@@ -41,21 +39,17 @@ def system_clock() -> int:
 class _Hold:
     """One call's reservation, and how it was resolved."""
 
-    __slots__ = ("account", "asked", "granted", "nano", "state", "tokens")
+    __slots__ = ("account", "asked", "candidate", "ends_us", "forget_us", "nano", "state")
 
     def __init__(
-        self,
-        asked: Request,
-        granted: Granted,
-        account: Account,
-        nano: int,
-        tokens: int,
+        self, asked: Request, candidate: int, nano: int, account: Account, ends_us: int
     ) -> None:
         self.asked = asked
-        self.granted = granted
-        self.account = account
+        self.candidate = candidate
         self.nano = nano
-        self.tokens = tokens
+        self.account = account
+        self.ends_us = ends_us
+        self.forget_us = 0
         self.state = "held"
 
 
@@ -141,11 +135,13 @@ class MemoryLedger(InBlocks, Operated):
         self._lease_us = round(policy.lease_seconds * 1e6)
         self._accounts = Accounts(policy, self._retention_us + self._lease_us, shares)
         self._holds: dict[str, _Hold] = {}
-        self._leases: list[tuple[int, str]] = []
-        self._resolved: list[tuple[int, str]] = []
+        self._leases: deque[_Hold] = deque()  # by their end: time never steps back
+        self._resolved: deque[_Hold] = deque()  # by when they may be forgotten
         self._checks = policy.accounting == "check"
+        self._requests = Requests(policy)
         self._decide = Decider(policy, self._accounts)
         self._now = 0
+        self._due_us = FOR_EVER  # no lease ends, and no call is forgotten, before
         self._lock = threading.RLock()
         self._standing = standing_at(policy, (), 0)
         self._file = None if controls is None else ControlFile(controls)
@@ -186,23 +182,24 @@ class MemoryLedger(InBlocks, Operated):
         SettingError
             An id or amount that is not allowed.
         """
-        request = checked_request(
-            self.policy, call_id, scopes, candidates, input_tokens, max_output_tokens
+        request = self._requests.checked(
+            call_id, scopes, candidates, input_tokens, max_output_tokens
         )
-        alone = refused_alone(self.policy, request)
+        alone = self._requests.refused(request)
         if alone is not None and not self._observes:  # no ledger is asked, whatever the id was
             return alone
         with self._lock:
-            now = self._advance()
-            if self._file is not None or now >= self._standing.till_us:
+            now, standing = self._advance(), self._standing
+            if self._file is not None or now >= standing.till_us:
                 self._look(now)
+                standing = self._standing
             known = self._holds.get(request.call_id)
             if known is not None:
                 if known.asked != request:
                     raise LedgerError(f"call id {call_id!r} was used for another call")
-                return known.granted
-            if self._standing.stops:
-                stopped = self._standing.stopped(request.scopes, now)
+                return self._decide.grant(known.candidate, request)
+            if standing.stops:
+                stopped = standing.stopped(request.scopes, now)
                 if stopped is not None:  # a person's word, which an observing ledger keeps too
                     return stopped
             account = self._accounts.of(request.scopes, now)
@@ -213,24 +210,26 @@ class MemoryLedger(InBlocks, Operated):
                 self.observed.append(Observed(request.call_id, request.scopes, answer))
                 answer = self._decide.grant(0, request)
             if self._journal is not None:
-                self._write("r", now, request.call_id, answer.candidate, *request[1:])
-            hold = _Hold(request, answer, account, answer.held_nano, request.tokens)
-            self._hold(request.call_id, hold, now)
+                self._write("r", now, request.call_id, answer.candidate, *request.fields)
+            self._hold(request, answer, account, now)
             return answer
 
-    def _hold(self, call_id: str, hold: _Hold, now: int) -> None:
-        account, held = hold.account, self._accounts.held
-        if self._accounts.bursts is not None:
+    def _hold(self, request: Request, granted: Granted, account: Account, now: int) -> None:
+        accounts, nano = self._accounts, granted.held_nano
+        hold = _Hold(request, granted.candidate, nano, account, now + self._lease_us)
+        if accounts.bursts is not None:
             user = ANONYMOUS if account.scopes.user is None else account.scopes.user
-            self._accounts.bursts.take(user, account.scopes.tier, now)
+            accounts.bursts.take(user, account.scopes.tier, now)
         if self._checks:  # only calls in flight are known before a call ends
-            core.hold(account.open_slots, account.open_units, len(account.open_slots), 0, 0, held)
+            slots, units = account.open_slots, account.open_units
+            core.hold(slots, units, len(slots), 0, 0, accounts.held)
         else:
-            core.hold(
-                account.slots, account.units, len(account.slots), hold.nano, hold.tokens, held
-            )
-            heapq.heappush(self._leases, (now + self._lease_us, call_id))
-        self._holds[call_id] = hold
+            slots, units = account.slots, account.units
+            core.hold(slots, units, len(slots), nano, request.tokens, accounts.held)
+            self._leases.append(hold)
+            if hold.ends_us < self._due_us:
+                self._due_us = hold.ends_us
+        self._holds[request.call_id] = hold
 
     def settle(self, call_id: str, cost_nano: int, tokens: int | None = None) -> bool:
         """Charge what a call cost; a call counts once, however often it is settled.
@@ -263,22 +262,32 @@ class MemoryLedger(InBlocks, Operated):
                 return False
             if self._journal is not None:
                 self._write("s", now, call_id, cost_nano, tokens)
-            self._settle(call_id, hold, cost_nano, tokens, now)
+            self._settle(hold, cost_nano, tokens, now)
             return True
 
-    def _settle(
-        self, call_id: str, hold: _Hold, cost_nano: int, tokens: int | None, now: int
-    ) -> None:
-        used = hold.tokens if tokens is None else tokens
+    def _settle(self, hold: _Hold, cost_nano: int, tokens: int | None, now: int) -> None:
+        used = hold.asked.tokens if tokens is None else tokens
         if hold.state == "expired":
-            self._book(hold.account, cost_nano - hold.nano, used - hold.tokens, 0)
-        else:
+            self._book(hold.account, cost_nano - hold.nano, used - hold.asked.tokens, 0)
+            hold.state = "settled"
+        elif self._checks:
             self._drop(hold)
-            account = hold.account
-            if self._checks:
-                account = self._accounts.of(account.scopes, now)
-            self._book(account, cost_nano, used, 1)
-        self._resolve(call_id, hold, "settled", now)
+            self._book(self._accounts.of(hold.account.scopes, now), cost_nano, used, 1)
+            self._resolve(hold, "settled", now)
+        else:
+            self._replace(hold, cost_nano, used)
+            self._resolve(hold, "settled", now)
+
+    def _replace(self, hold: _Hold, cost_nano: int, tokens: int) -> None:
+        """Book what a call took in place of its hold."""
+        account, accounts = hold.account, self._accounts
+        slots = account.slots
+        core.settle(
+            slots, account.units, account.periods, len(slots), hold.nano, hold.asked.tokens,
+            cost_nano, tokens, accounts.settled, accounts.held,
+        )  # fmt: skip
+        if accounts.watched < len(accounts.watches):
+            self.alerts += accounts.reached(self._now)
 
     def release(self, call_id: str) -> bool:
         """Drop the hold of a call that was not made; False when it was resolved before."""
@@ -291,7 +300,7 @@ class MemoryLedger(InBlocks, Operated):
             if self._journal is not None:
                 self._write("x", now, call_id)
             self._drop(hold)
-            self._resolve(call_id, hold, "released", now)
+            self._resolve(hold, "released", now)
             return True
 
     def usage(self, scopes: Scopes) -> dict[tuple[str, str], tuple[int, int, int]]:
@@ -357,23 +366,23 @@ class MemoryLedger(InBlocks, Operated):
             if not self._standing.holds_at(now):
                 self._stand(self._standing.controls, now)
             if kind == "r":
-                candidate, scopes, candidates, *tokens = rest
+                candidate, scopes, candidates, tokens_in, held_out = rest
                 models = tuple((model, bound) for model, bound in candidates)
-                request = Request(call_id, Scopes(*scopes), models, *tokens)
+                tokens = tokens_in + held_out
+                request = Request(call_id, Scopes(*scopes), models, tokens_in, held_out, tokens)
                 granted = self._decide.grant(candidate, request)
                 account = self._accounts.of(request.scopes, now)
-                hold = _Hold(request, granted, account, granted.held_nano, request.tokens)
-                self._hold(call_id, hold, now)
+                self._hold(request, granted, account, now)
                 continue
             known = self._holds.get(call_id)
             if known is None or known.state in ("settled", "released"):
                 continue  # the retention was longer then
             if kind == "s":
                 nano, used = rest
-                self._settle(call_id, known, nano, used, now)
+                self._settle(known, nano, used, now)
             elif known.state == "held":
                 self._drop(known)
-                self._resolve(call_id, known, "released", now)
+                self._resolve(known, "released", now)
         journal.entries = []
         self.alerts.clear()  # they were told before
         self._advance()
@@ -404,39 +413,50 @@ class MemoryLedger(InBlocks, Operated):
         return hold
 
     def _book(self, account: Account, cost_nano: int, tokens: int, calls: int) -> None:
+        accounts, slots = self._accounts, account.slots
         core.charge(
-            account.slots, account.units, account.periods, len(account.slots),
-            cost_nano, tokens, calls, self._accounts.settled,
+            slots, account.units, account.periods, len(slots),
+            cost_nano, tokens, calls, accounts.settled,
         )  # fmt: skip
-        self.alerts += self._accounts.reached(self._now)
+        if accounts.watched < len(accounts.watches):
+            self.alerts += accounts.reached(self._now)
 
     def _drop(self, hold: _Hold) -> None:
         account, held = hold.account, self._accounts.held
         if self._checks:
-            core.release(
-                account.open_slots, account.open_units, len(account.open_slots), 0, 0, held
-            )
+            slots, units = account.open_slots, account.open_units
+            core.release(slots, units, len(slots), 0, 0, held)
         else:
-            core.release(
-                account.slots, account.units, len(account.slots), hold.nano, hold.tokens, held
-            )
+            slots, units = account.slots, account.units
+            core.release(slots, units, len(slots), hold.nano, hold.asked.tokens, held)
 
-    def _resolve(self, call_id: str, hold: _Hold, state: str, now: int) -> None:
+    def _resolve(self, hold: _Hold, state: str, at: int) -> None:
         hold.state = state
-        heapq.heappush(self._resolved, (now + self._retention_us, call_id))
+        hold.forget_us = at + self._retention_us
+        self._resolved.append(hold)
+        if hold.forget_us < self._due_us:
+            self._due_us = hold.forget_us
 
     def _advance(self, at: int | None = None) -> int:
         """The time, after what it brings: leases that run out, and what may be forgotten."""
-        now = self._now = max(self._now, int(self._clock()) if at is None else at)
-        while self._leases and self._leases[0][0] <= now:
-            ended, call_id = heapq.heappop(self._leases)
-            hold = self._holds.get(call_id)
-            if hold is not None and hold.state == "held":
-                self._drop(hold)
-                self._book(hold.account, hold.nano, hold.tokens, 1)
-                hold.state = "expired"
-                heapq.heappush(self._resolved, (ended + self._retention_us, call_id))
-        self._accounts.roll(now)
-        while self._resolved and self._resolved[0][0] <= now:
-            self._holds.pop(heapq.heappop(self._resolved)[1], None)
+        now = int(self._clock()) if at is None else at
+        if now <= self._now:
+            return self._now
+        self._now = now
+        if now >= self._due_us or now >= self._accounts.next_end:
+            self._happen(now)
         return now
+
+    def _happen(self, now: int) -> None:
+        while self._leases and self._leases[0].ends_us <= now:
+            hold = self._leases.popleft()
+            if hold.state == "held":
+                self._replace(hold, hold.nano, hold.asked.tokens)
+                self._resolve(hold, "expired", hold.ends_us)
+        self._accounts.roll(now)
+        while self._resolved and self._resolved[0].forget_us <= now:
+            del self._holds[self._resolved.popleft().asked.call_id]
+        self._due_us = min(
+            self._leases[0].ends_us if self._leases else FOR_EVER,
+            self._resolved[0].forget_us if self._resolved else FOR_EVER,
+        )

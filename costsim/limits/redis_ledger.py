@@ -14,7 +14,7 @@ from costsim.limits.call import AsyncCall, InBlocks
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
 from costsim.limits.controls import Control
 from costsim.limits.policy import Policy
-from costsim.limits.request import checked_request
+from costsim.limits.request import Requests
 from costsim.limits.standing import Standing
 from costsim.limits.store.operating import learn, operate, standing
 from costsim.limits.store.outage import Entry
@@ -58,6 +58,7 @@ class _Face:
         if not checked_id(prefix, "prefix").isascii() or set("{} ") & set(prefix):
             raise SettingError(f"prefix must be ASCII without braces or spaces; got {prefix!r}")
         self.policy = policy
+        self._requests = Requests(policy)
         self._core = Core(
             policy,
             tenant=checked_id(tenant, "tenant"),
@@ -105,8 +106,8 @@ class _Face:
         self, call_id: str, scopes: Scopes, candidates: Sequence[tuple[str, int]],
         input_tokens: int, max_output_tokens: int | None,
     ) -> Steps[Granted | Denied]:  # fmt: skip
-        request = checked_request(
-            self.policy, call_id, scopes, candidates, input_tokens, max_output_tokens
+        request = self._requests.checked(
+            call_id, scopes, candidates, input_tokens, max_output_tokens
         )
         return self._core.reserve(request)
 

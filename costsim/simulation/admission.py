@@ -211,6 +211,11 @@ class Admission:
         return Attempts.join(parts) if parts else no_attempts()
 
     @property
+    def overspent(self) -> NDArray[np.int64]:
+        """By how much some window's settled calls passed its limit, at most, of each rule."""
+        return self._rules.over
+
+    @property
     def waiting(self) -> int:
         """Calls in flight and retries to come."""
         return int(self._scalars[HEAP])

@@ -50,12 +50,12 @@ from costsim.simulation.kernel_layout import (
 
 for _function in (
     split_cost,
-    core.amount_of,
     core.refusal,
     core.refused_by_holds,
     core.admits_at,
     core.hold,
     core.release,
+    core.settle,
     core.charge,
     pricing.level_of,
     pricing.attempt_nano,
@@ -121,6 +121,15 @@ def _gather(rules, tables, scratch, user, feature, how, held_windows):
 
 
 @njit(inline="always", _nrt=False)
+def _compare(rules, scratch, count):
+    """Remember by how much what is settled has passed its limits."""
+    for i in range(count):
+        over = rules.settled[scratch[0, i]] - scratch[2, i]
+        if over > rules.over[scratch[5, i]]:
+            rules.over[scratch[5, i]] = over
+
+
+@njit(inline="always", _nrt=False)
 def _resolve(rules, tables, state, scratch, user, kind, pool, slot):
     """Book what a call took: its lease ran out, it ended, or it ended after that."""
     n, feature = pool.numbers[slot], pool.feature[slot]
@@ -130,16 +139,16 @@ def _resolve(rules, tables, state, scratch, user, kind, pool, slot):
         core.release(cells, units, count, 0, 0, rules.held)
         count = _gather(rules, tables, scratch, user, feature, _CURRENT, n)
         core.charge(cells, units, periods, count, n[2], n[3], 1, rules.settled)
+        _compare(rules, scratch, count)
         return
     count = _gather(rules, tables, scratch, user, feature, _AS_HELD, n)
     if kind == CORRECT:
         core.charge(cells, units, periods, count, n[2] - n[0], n[3] - n[1], 0, rules.settled)
+        _compare(rules, scratch, count)
         return
-    core.release(cells, units, count, n[0], n[1], rules.held)
-    if kind == EXPIRE:
-        core.charge(cells, units, periods, count, n[0], n[1], 1, rules.settled)
-    else:
-        core.charge(cells, units, periods, count, n[2], n[3], 1, rules.settled)
+    cost, tokens = (n[0], n[1]) if kind == EXPIRE else (n[2], n[3])
+    core.settle(cells, units, periods, count, n[0], n[1], cost, tokens, rules.settled, rules.held)
+    _compare(rules, scratch, count)
 
 
 @njit(inline="always", _nrt=False)

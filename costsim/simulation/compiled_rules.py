@@ -38,6 +38,7 @@ def compile_rules(policy: Policy | None, tables: LoopTables) -> Rules:
         settled=np.zeros(cells, np.int64),
         held=np.zeros(cells, np.int64),
         stamp=np.full(cells, -1, np.int64),
+        over=np.zeros(len(rules), np.int64),
         edges=_edges(policy, tables),
         window=np.zeros(4, np.int64),
         watch_rule=_ints([watch.rule for watch in watches]),

@@ -52,6 +52,7 @@ class Rules(NamedTuple):
     settled: Array
     held: Array
     stamp: Array
+    over: Array  # (R,) most that was settled in one window beyond its limit
     edges: Array  # (4, W) ends of the windows of each period, padded
     window: Array  # (4,) index of the present window
     watch_rule: Array

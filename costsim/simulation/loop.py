@@ -102,6 +102,12 @@ class Loop:
             else:
                 self._env.step()
 
+    @property
+    def overspent(self) -> NDArray[np.int64]:
+        """See :attr:`Admission.overspent`; the kernel alone keeps it."""
+        assert isinstance(self.admission, Admission)
+        return self.admission.overspent
+
     def _collect(self) -> None:
         """What was attempted until now; people look at its dollars by hour and feature."""
         attempts = self.admission.take()

@@ -14,7 +14,7 @@ from time import perf_counter, perf_counter_ns
 from typing import Any
 
 from costsim.limits import MemoryLedger, RedisLedger, Scopes, parse_limits
-from costsim.limits.request import checked_request
+from costsim.limits.request import Requests
 from costsim.limits.store.wire import Ask, Script
 from tests.limits.faults.sketch import Sketch
 from tests.limits.servers import binaries, serving
@@ -30,6 +30,7 @@ FOUR = parse_limits(
 ANN = Scopes("ann", "free", "chat")
 MODEL = [("m", 1000)]
 CLIENTS = 8
+TURNS = 5
 
 
 def in_process(calls: int) -> float:
@@ -98,7 +99,7 @@ def together(works: list[Callable[[int], Any]], calls: int) -> float:
 
 def packed(ledger: RedisLedger, name: str) -> bytes:
     """What a reserve sends."""
-    request = checked_request(ONE, name, ANN, MODEL, 0, None)
+    request = Requests(ONE).checked(name, ANN, MODEL, 0, None)
     return next(ledger._core.reserve(request)).command
 
 
@@ -169,10 +170,9 @@ def on_redis(binary: str, rounds: int) -> list[tuple[str, float, str]]:
 
 def rows(calls: int = 50_000, rounds: int = 2_000) -> list[tuple[str, float, str]]:
     """Seconds a call, with the ratio that counts."""
-    seconds = in_process(calls)
-    found = [
-        (f"in process, {calls:,} reserve + settle", seconds, f"{calls / seconds:,.0f} a second")
-    ]
+    seconds = min(in_process(calls) for _ in range(TURNS))
+    told = f"{calls / seconds:,.0f} a second, the best of {TURNS} turns"
+    found = [(f"in process, {calls:,} reserve + settle", seconds, told)]
     for name, binary in binaries().items():
         if binary:
             found += [(f"{name}: {what}", *rest) for what, *rest in on_redis(binary, rounds)]

@@ -13,7 +13,7 @@ import redis.asyncio
 
 from costsim.errors import DataError, LedgerError, SettingError, StoreError
 from costsim.limits import AsyncRedisLedger, RedisLedger, Scopes, load_limits, parse_limits
-from costsim.limits.request import checked_request
+from costsim.limits.request import Requests
 from costsim.limits.store.keys import encoded
 from costsim.limits.store.outage import Entry
 from tests.limits.faults.case import away_from_the_hours_end
@@ -189,7 +189,7 @@ def test_a_reserve_that_arrives_after_it_was_given_up_holds_nothing(server, clie
     ledger = RedisLedger(EVERYTHING, server.client())
     ledger.rebuild(None)
     core = ledger._core
-    request = checked_request(EVERYTHING, "a", ANN, [("m", USD // 2)], 0, None)
+    request = Requests(EVERYTHING).checked("a", ANN, [("m", USD // 2)], 0, None)
     late = core._reserve_ask(request, b"given-up", core.now(), core.view)
     core.outbox["a"] = Entry("cancel", "a", attempt=b"given-up")
     assert ledger.flush() == 0

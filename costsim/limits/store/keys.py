@@ -156,5 +156,6 @@ class Plans:
 
 def digest(request: Request) -> bytes:
     """What a call id stands for: the same id with other fields is an error."""
-    data = repr((tuple(request.scopes), *request[2:])).encode()
+    scopes, *rest = request.fields
+    data = repr((tuple(scopes), *rest)).encode()
     return base64.urlsafe_b64encode(hashlib.blake2b(data, digest_size=12).digest())

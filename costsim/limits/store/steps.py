@@ -21,7 +21,7 @@ from costsim.limits.answers import MOST_OBSERVED, Denied, Granted, Month, Observ
 from costsim.limits.controls import Control
 from costsim.limits.ledger import MemoryLedger, system_clock
 from costsim.limits.policy import Policy
-from costsim.limits.request import Request, checked_mode, checked_retention, refused_alone
+from costsim.limits.request import Request, Requests, checked_mode, checked_retention
 from costsim.limits.standing import LIFTED, standing_at
 from costsim.limits.store.keys import Keys, Plans, digest, encoded
 from costsim.limits.store.operating import View, first_view, learn
@@ -56,6 +56,7 @@ class Core:
         startup_check: bool,
     ) -> None:
         self.policy, self.tenant = policy, tenant
+        self._requests = Requests(policy)
         self.alerts: list[Alert] = []
         self.observed: deque[Observed] = deque(maxlen=MOST_OBSERVED)
         self.unplaced: list[Entry] = []
@@ -117,7 +118,7 @@ class Core:
         return Ask(script(name), (*head, self.plans.watched, *rest), tail)
 
     def reserve(self, request: Request) -> Steps[Granted | Denied]:
-        alone = refused_alone(self.policy, request)
+        alone = self._requests.refused(request)
         if alone is not None and not self._observes:
             return alone
         waiting = self.outbox.get(request.call_id)

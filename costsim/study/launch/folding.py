@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from costsim.limits import Policy
     from costsim.limits.rules import Rule
     from costsim.study.launch.level_hours import SpendByMinute
+    from costsim.study.launch.passed_limits import PassedLimits
     from costsim.study.launch.rehearsal import Rehearsal
 
     Ints = NDArray[np.int64]
@@ -84,22 +85,31 @@ class FoldedMonth:
         self._plain: dict[tuple[int | None, int, int], _Calls] = {}
         self._peaks: dict[tuple[object, ...], Ints] = {}
 
-    def run(self, policy: Policy, spent: SpendByMinute | None = None) -> LimitTally:
-        """The month under limits, in full where they must be; its dollars into `spent`, too."""
+    def run(
+        self,
+        policy: Policy,
+        spent: SpendByMinute | None = None,
+        passed: PassedLimits | None = None,
+    ) -> LimitTally:
+        """The month under limits, in full where they must be; its dollars into `spent`, too.
+
+        Users whose windows never fill pass no limit; what the others do goes into `passed`.
+        """
         if not can_fold(self.rehearsal, policy):
-            return self.simulate(policy, None, spent)
+            return self.simulate(policy, None, spent, passed)
         free = self.untouched(policy)
         if spent is not None and spent.needed:
             calls, theirs = self._calls(policy), free[self._user]
             spent.add(self._time[theirs], calls.end_us[theirs], calls.total_nano[theirs])
         there = _sized(self._calls(policy).tally.of_users(free), rule_count(policy))
-        return there.plus(self.simulate(policy, ~free, spent))
+        return there.plus(self.simulate(policy, ~free, spent, passed))
 
     def simulate(
         self,
         policy: Policy | None,
         users: NDArray[np.bool_] | None,
         spent: SpendByMinute | None = None,
+        passed: PassedLimits | None = None,
     ) -> LimitTally:
         """The month of some users, or of all, by the admission kernel."""
         loop, rules = self.rehearsal.loop(policy), rule_count(policy)
@@ -112,6 +122,8 @@ class FoldedMonth:
             if spent is not None:
                 spent.add_attempts(attempts)
             found = found.plus(tally(attempts, self.rehearsal, rules))
+        if passed is not None:
+            passed.add_accounts(loop.overspent)
         return found
 
     def untouched(self, policy: Policy) -> NDArray[np.bool_]:

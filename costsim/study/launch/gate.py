@@ -33,6 +33,8 @@ KEYS: Final[dict[str, tuple[str, str]]] = {
     "ordinary_blocked_p95_share": ("ordinary_blocked_share", "p95"),
     "left_share": ("left_share", "mean"),
     "hold_denied_share": ("hold_denied_share", "mean"),
+    "overshoot_usd": ("overshoot_usd", "worst"),
+    "overshoot_beyond_bound_usd": ("overshoot_beyond_bound_usd", "worst"),
 }  # fmt: skip
 """What may be required, by key: the runs' number and its statistic."""
 NESTED: Final = {

@@ -93,5 +93,6 @@ def _row(line: GateLine) -> str:
     bound = "" if line.note else f" {wanted.relation} {wanted.told(wanted.bound)}"
     key = f"{wanted.key}{bound}"
     cells = [f"{_MARKS[line.verdict]}{needed}", key, wanted.told(value)]
-    cells.append(line.note or f"{wanted.told(low)} to {wanted.told(high)}")
+    interval = f"{wanted.told(low)} to {wanted.told(high)}" if low != high else ""
+    cells.append(line.note or interval)
     return "| " + " | ".join(markdown_text(cell) for cell in cells) + " |"

@@ -129,10 +129,9 @@ def recommend_limits(
             raise SettingError(f"{name} must be an integer from {least} to {most}; got {value!r}")
     month = launch_month(scenario)
     wanted.check_names(month.scenario)
-    if any(one.column.startswith("incident_") for one in wanted.requirements):
-        raise SettingError(
-            f"{wanted.name}: incident_ requirements are not searched for; use validate_limits"
-        )
+    for one in wanted.requirements:
+        if one.column.startswith(("incident_", "overshoot_")):
+            raise SettingError(f"{wanted.name}: {one.key} is not searched for; use validate_limits")
     downgrades = downgrades_of(month.scenario, base)
     searched_seeds = study_seeds(seed, SEARCH, seeds)
     start, ranges, notes = _prepared(month, base, downgrades, searched_seeds[0])

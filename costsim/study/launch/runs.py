@@ -10,6 +10,7 @@ from costsim.simulation.loop_tables import DAY_BITS, INDEX_BITS
 from costsim.study.launch.folding import FoldedMonth, Part, can_fold
 from costsim.study.launch.level_hours import SpendByMinute
 from costsim.study.launch.measures import intended, measures
+from costsim.study.launch.passed_limits import PassedLimits, pays_late
 from costsim.study.launch.rehearsal import Rehearsal, RehearsedDay
 from costsim.study.launch.tally import LimitTally, nothing_tallied, rule_count, tally
 from costsim.study.one_thread import one_thread
@@ -46,7 +47,7 @@ def month_rows(task: MonthTask) -> tuple[int, list[dict[str, float | str]]]:
 
 def _rows(task: MonthTask) -> list[dict[str, float | str]]:
     rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
-    if can_fold(rehearsal, task.policy):
+    if can_fold(rehearsal, task.policy) and not pays_late(task.policy):
         return rows_of(rehearsal, task.policy, folded_month(rehearsal, task.policy))
     return rows_of(rehearsal, task.policy, streamed_month(rehearsal, task.policy))
 
@@ -55,13 +56,14 @@ class PairedMonth(NamedTuple):
     """A month without limits and with them, each also where nothing goes wrong.
 
     `calls` are those intended, by stream and user; `plain_nano` the month's nano-dollars where
-    nothing goes wrong; `spent` when the dollars were known.
+    nothing goes wrong; `spent` when the dollars were known; `passed` by how much the limits were.
     """
 
     calls: NDArray[np.int64]
     found: dict[str, LimitTally]
     plain_nano: dict[str, int]
     spent: dict[str, SpendByMinute]
+    passed: PassedLimits
 
 
 def rows_of(
@@ -76,6 +78,8 @@ def rows_of(
         row["seed"] = rehearsal.recorder.demand.seed
         row |= measures(month.found[name], wanted, tables, limits)
         row |= month.spent[name].hours()
+        if limits is not None:
+            row |= month.passed.measures()
         if rehearsal.month.scenario.incidents:
             paid = int(month.found[name].month_nano.sum())
             row["incident_usd"] = (paid - month.plain_nano[name]) / 1e9
@@ -93,6 +97,7 @@ def streamed_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
     found = {n: nothing_tallied(rehearsal, rule_count(limits)) for n, limits in policies.items()}
     nano = dict.fromkeys(policies, 0)
     spent = {name: SpendByMinute(rehearsal, policy) for name in policies}
+    passed = PassedLimits(rehearsal, policy)
     calls = nothing_tallied(rehearsal, 0).calls
     for day in rehearsal:
         calls = calls + intended_calls(rehearsal, day.intents)
@@ -100,6 +105,8 @@ def streamed_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
             if name in loops:
                 attempts = loops[name].day(day.intents, day.end_us)
                 spent[name].add_attempts(attempts)
+                if limits is not None:
+                    passed.add_attempts(attempts)
                 part = tally(attempts, rehearsal, rule_count(limits))
             else:
                 spent[name].add_intents(day.intents)
@@ -111,7 +118,8 @@ def streamed_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
                 nano[name] += int(attempts.total_nano[there].sum())
             elif paired:
                 nano[name] += _open_nano(rehearsal, day.plain)
-    return PairedMonth(calls, found, nano, spent)
+    passed.add_accounts(loops[policy.name].overspent)
+    return PairedMonth(calls, found, nano, spent, passed)
 
 
 def folded_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
@@ -122,7 +130,8 @@ def folded_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
     days = list(rehearsal)
     spent = {name: SpendByMinute(rehearsal, policy) for name in (OPEN, policy.name)}
     parts = [Part(day.end_us, day.intents) for day in days]
-    limited = FoldedMonth(rehearsal, parts).run(policy, spent[policy.name])
+    passed = PassedLimits(rehearsal, policy)
+    limited = FoldedMonth(rehearsal, parts).run(policy, spent[policy.name], passed)
     calls, open_ = nothing_tallied(rehearsal, 0).calls, nothing_tallied(rehearsal, 0)
     touched = np.zeros(calls.shape[1], np.bool_)
     nano = dict.fromkeys((OPEN, policy.name), 0)
@@ -137,7 +146,7 @@ def folded_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
         parts = [Part(d.end_us, d.plain.take(r)) for d, r in zip(days, rows, strict=True)]
         other = FoldedMonth(rehearsal, parts).run(policy).month_nano.sum()
         nano[policy.name] = int(other + limited.month_nano[:, ~touched].sum())
-    return PairedMonth(calls, {OPEN: open_, policy.name: limited}, nano, spent)
+    return PairedMonth(calls, {OPEN: open_, policy.name: limited}, nano, spent, passed)
 
 
 def _touched(rehearsal: Rehearsal, day: RehearsedDay) -> NDArray[np.int32]:

@@ -38,8 +38,9 @@ def estimate(values: Floats, statistic: str, *, level: float = LEVEL) -> Estimat
     values : array
         One a run; missing ones are left out.
     statistic : str
-        "mean" (t interval), "chance" (of runs whose value is 1; exact binomial interval), or a
-        percentile such as "p99" (order statistics, whatever the law).
+        "mean" (t interval), "chance" (of runs whose value is 1; exact binomial interval), a
+        percentile such as "p99" (order statistics, whatever the law), or "worst" (the largest of
+        these runs, for what must never happen: of other runs it says nothing).
 
     Raises
     ------
@@ -58,6 +59,8 @@ def estimate(values: Floats, statistic: str, *, level: float = LEVEL) -> Estimat
         return Estimate(math.nan, -math.inf, math.inf)
     if statistic == "mean":
         return _mean(known, level)
+    if statistic == "worst":
+        return Estimate(float(known[-1]), float(known[-1]), float(known[-1]))
     if statistic == "chance":
         return _chance(int((known > 0.5).sum()), len(known), level)
     share = percentile(statistic)
@@ -96,7 +99,7 @@ def runs_to_decide(values: Floats, statistic: str, bound: float) -> int | None:
     368
     """
     known = values[np.isfinite(values)]
-    if len(known) < 2:
+    if len(known) < 2 or statistic == "worst":
         return None
     if statistic == "mean":
         found = estimate(known, "mean")

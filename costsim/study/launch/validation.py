@@ -9,6 +9,8 @@ from costsim.show.formats import usd
 from costsim.study.launch.gate import Gate, GateLine
 from costsim.study.launch.judged import Judged
 from costsim.study.launch.level_hours import PREFIX, level_names
+from costsim.study.launch.passed_limits import PARTS, dollar_limits
+from costsim.study.launch.passed_limits import PREFIX as PASSED
 from costsim.study.launch.runs import OPEN
 from costsim.study.launch.statistics import estimate
 
@@ -34,6 +36,8 @@ MEASURES = {
     "downgraded": ("mean",),
     "retries": ("mean",),
     "unsent": ("mean",),
+    "overshoot_usd": ("worst",),
+    "overshoot_beyond_bound_usd": ("worst",),
 }
 """What the frame tells, and by which statistics."""
 
@@ -53,7 +57,7 @@ class LimitsValidation(Judged):
     gate: Gate | None = None
     lines: tuple[GateLine, ...] = ()
 
-    NEXT = "validation.to_frame(), .blocked(), .refusals(), .levels(), .plot()"
+    NEXT = "validation.to_frame(), .blocked(), .refusals(), .levels(), .overshoot(), .plot()"
 
     @property
     def replicates(self) -> int:
@@ -74,7 +78,7 @@ class LimitsValidation(Judged):
         rows = []
         hours = {f"{PREFIX}{name}": ("mean",) for name in level_names(self.policy)}
         for measure, statistics in (MEASURES | hours).items():
-            if measure not in self.runs:
+            if measure not in self.runs or self.runs[measure].isna().all():
                 continue
             for statistic in statistics:
                 row: dict[str, Any] = {"measure": measure, "statistic": statistic}
@@ -113,6 +117,36 @@ class LimitsValidation(Judged):
             )
         columns = ["level", "without", "with", "with_low", "with_high", "reached"]
         return pd.DataFrame(rows, columns=columns)
+
+    def overshoot(self) -> pd.DataFrame:
+        """How far dollars settled in a window passed its limit, beside what may pass it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            limit, windows (that passed it, a month on average), mean_usd (beyond the limit, of
+            those windows), formula_usd (its closed form at the concurrency that their calls found,
+            where calls are looked at first and recorded afterwards; else missing), worst_usd,
+            bound_usd (the most that was open beyond its holds as the last call of such a window was
+            admitted; no window may pass its limit by more), beyond_usd (the most by which one did:
+            always 0). Empty where no limit is in dollars.
+        """
+        import pandas as pd
+
+        rows = []
+        for _, rule in dollar_limits(self.policy):
+            name = f"{rule.scope}.{rule.cap}"
+            of = {p: self._values(f"{PASSED}{name}.{p}", self.policy.name) for p in PARTS}
+            weights = of["windows"]
+            row: dict[str, Any] = {"limit": name, "windows": float(weights.mean())}
+            for part in ("mean_usd", "formula_usd"):
+                there = (weights > 0) & ~pd.isna(of[part])
+                total = weights[there].sum()
+                each = float((of[part] * weights)[there].sum())
+                row[part] = each / total if total else float("nan")
+            row |= {p: float(of[p].max()) for p in ("worst_usd", "bound_usd", "beyond_usd")}
+            rows.append(row)
+        return pd.DataFrame(rows, columns=["limit", *PARTS])
 
     def blocked(self) -> pd.DataFrame:
         """Who was denied at least once in the month, by feature, tier and archetype.

@@ -9,6 +9,7 @@ import numpy as np
 from costsim.limits.core import NO_LIMIT
 from costsim.limits.rules import rules_of
 from costsim.show.formats import count, ratio, share, usd
+from costsim.study.launch.passed_limits import pays_late
 from costsim.study.launch.runs import OPEN
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def notes(found: LimitsValidation) -> list[str]:
             f"{count(found.mean_of('denied'))} a month because of open reservations alone."
         )
     said.append(level_words(found))
+    said.append(passed_words(found))
     if "incident_avoided_usd" in found.runs:
         open_usd, kept = (
             found.mean_of("incident_usd", OPEN),
@@ -83,6 +85,32 @@ def level_words(found: LimitsValidation) -> str:
     text = f"Of the month's {count(round(levels['with'].sum()))} hours, on average "
     text += f"{', '.join(told)}"
     return f"{text}; never reached: {', '.join(never)}." if never else f"{text}."
+
+
+def passed_words(found: LimitsValidation) -> str:
+    """How far limits in dollars were passed, and by how much they may be; empty without any."""
+    rows = found.overshoot().to_dict("records")
+    if not rows:
+        return ""
+    worst = max(rows, key=lambda row: row["worst_usd"])
+    limit, most = worst["limit"], usd(worst["worst_usd"])
+    if not worst["worst_usd"]:
+        return (
+            f"No window of {', '.join(row['limit'] for row in rows)} took more than its limit in "
+            f"any of {found.replicates} runs, to the nano-dollar."
+        )
+    if not pays_late(found.policy):
+        return f"{limit} was overshot by {most}, though holds are the most a call costs: a defect."
+    mean, open_ = usd(worst["mean_usd"]), "open answers cost beyond their holds"
+    if found.policy.accounting == "check":
+        mean += f" ({usd(worst['formula_usd'])} by the closed form at their concurrency)"
+        open_ = "calls in flight or not yet recorded cost"
+    text = (
+        f"{limit} is overshot in {count(worst['windows'])} windows a month, by {mean} on average "
+        f"and {most} at most; what {open_} allows up to {usd(worst['bound_usd'])}."
+    )
+    beyond = max(row["beyond_usd"] for row in rows)
+    return f"{text} {usd(beyond)} go beyond that: a defect." if beyond else text
 
 
 def cap_words(policy: Policy, scenario: Scenario) -> str:
