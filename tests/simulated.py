@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from costsim.simulation import Scenario, SimulationResult, load_scenario, simulate
+from costsim.simulation.sizes import smaller
 
 _made: dict[tuple[str, int], SimulationResult] = {}
 
@@ -18,6 +19,11 @@ def simulated(scenario: str | Scenario, seed: int) -> SimulationResult:
     if key not in _made:
         _made[key] = simulate(wanted, seed=seed)
     return _made[key]
+
+
+def night_script() -> Scenario:
+    """A tenth of the product; its incident is one user's, and stands out as in the whole."""
+    return smaller(load_scenario("night-script"), 0.1)
 
 
 def simulated_folder(scenario: str | Scenario, seed: int, folder: Path) -> Path:

@@ -8,7 +8,7 @@ import costsim.study
 from costsim.detect import load_suite
 from costsim.detect.series_detector import CHANNELS
 from costsim.simulation import simulate
-from tests.simulated import simulated_folder
+from tests.simulated import night_script, simulated_folder
 
 
 def test_a_tuned_suite_is_saved_and_read_by_detect(run, tmp_path):
@@ -19,7 +19,7 @@ def test_a_tuned_suite_is_saved_and_read_by_detect(run, tmp_path):
     assert "SIMULATED night-script" in said.out
     assert said.err.endswith("next: costsim detect DIR --suite mine.toml\n")
     assert load_suite(tmp_path / "mine.toml").false_alarms_per_month == 2.0
-    simulated_folder("night-script", 5, tmp_path / "runs")
+    simulated_folder(night_script(), 5, tmp_path / "runs")
     said = run("detect", "runs", "--suite", "mine.toml", "--from", "2024-08-09")
     assert said.code == 0, said.err
     assert "mine: 2 false alarms a month of all together" in said.out
