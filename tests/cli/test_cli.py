@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import costsim
+from costsim.simulation.sizes import smaller
 from tests.cli.tiny import SCENARIO
 
 NAMES = re.compile(r"\buser-\d{4}\b")  # simulated ids; pseudonyms have six hex digits
@@ -18,7 +19,7 @@ NAMES = re.compile(r"\buser-\d{4}\b")  # simulated ids; pseudonyms have six hex 
 @pytest.fixture(scope="module")
 def week(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "quiet"
-    scenario = costsim.load_scenario("quiet").first_days(16)
+    scenario = smaller(costsim.load_scenario("quiet"), 0.1).first_days(16)
     costsim.simulate(scenario, seed=3, out=folder)
     return folder
 
