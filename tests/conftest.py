@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from costsim.simulation import Scenario, SimulationResult, load_scenario, parse_scenario, simulate
+from costsim.simulation import Scenario, SimulationResult, load_scenario, parse_scenario
+from tests.simulated import simulated
 
 _OFFICE = [0.1, 0.1, 0, 0, 0, 0.1, 0.2, 0.5, 1, 1.5, 1.8, 1.8]
 _OFFICE += [1.5, 1.7, 1.9, 1.8, 1.7, 1.4, 1, 0.7, 0.6, 0.4, 0.3, 0.2]
@@ -49,7 +50,7 @@ def surprise() -> Scenario:
 @pytest.fixture(scope="session")
 def surprise_run(surprise: Scenario) -> SimulationResult:
     """Seed 7, all five weeks: 3.8 million calls."""
-    return simulate(surprise, seed=7)
+    return simulated(surprise, seed=7)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -24,8 +24,12 @@ from costsim.study.seeds import study_seeds
 from costsim.study.tuning import Tuning
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from costsim.records.dataset import Records
     from costsim.simulation.scenario import Scenario
+
+    Ints = NDArray[np.int64]
 
 NOTCHES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Times the wanted rate, at which the operating curve is drawn."""
@@ -264,19 +268,21 @@ def _tuned(
     members, wanted = suite.detectors, suite.false_alarms_per_month
     paths = [quiet.paths(detector) for detector in members]
     later = [fresh.paths(detector) for detector in members]
-    rows, suites = [], {}
+    suites = {}
     for rate in rates:
-        if rate * quiet.months < 10:
-            continue
-        at = set_together(members, paths, rate)
-        suites[rate] = replace(suite, detectors=at, false_alarms_per_month=float(rate))
-        firsts = [p.first(d.threshold) for d, p in zip(at, later, strict=True)]
+        if rate * quiet.months >= 10:
+            at = set_together(members, paths, rate)
+            suites[float(rate)] = replace(suite, detectors=at, false_alarms_per_month=float(rate))
+    assert wanted is not None
+    chosen = suites[float(wanted)]
+    seen = None if incident is None else _firsts(members, suites, incident)
+    rows = []
+    for rate, one in suites.items():
+        firsts = [p.first(d.threshold) for d, p in zip(one.detectors, later, strict=True)]
         found = later[0].false_alarms(*firsts)
         low, high = found.interval()
         row = {"wanted": rate, "measured": found.per_month, "low": low, "high": high}
-        rows.append(row | _judged(at, incident))
-    assert wanted is not None
-    chosen = suites[wanted]
+        rows.append(row | _judged(incident, seen[rate] if seen else None))
     table = pd.DataFrame(
         {
             "detector": [d.name for d in chosen.detectors],
@@ -286,7 +292,7 @@ def _tuned(
                 p.false_alarms(p.first(d.threshold)).per_month
                 for d, p in zip(chosen.detectors, later, strict=True)
             ],
-            "first": _first_of(chosen.detectors, incident),
+            "first": _first_of(len(members), incident, seen[float(wanted)] if seen else None),
         }
     )
     return Tuning(chosen, pd.DataFrame(rows), table, seed, ribbon, suites=suites)
@@ -305,19 +311,28 @@ def _incident(
     return IncidentRuns.of(scenario, seeds, bin_minutes=bin_minutes, workers=workers)
 
 
-def _judged(detectors: Sequence[SeriesDetector], incident: IncidentRuns | None) -> dict[str, float]:
+def _firsts(
+    members: Sequence[SeriesDetector], suites: Mapping[float, Suite], incident: IncidentRuns
+) -> dict[float, list[Ints]]:
+    """By rate, the bins of each detector's first alarms: a threshold moves nothing else of one."""
+    each = [
+        incident.first_for(member, [one.detectors[number].threshold for one in suites.values()])
+        for number, member in enumerate(members)
+    ]
+    return {rate: [found[:, place] for found in each] for place, rate in enumerate(suites)}
+
+
+def _judged(incident: IncidentRuns | None, firsts: list[Ints] | None) -> dict[str, float]:
     """The suite on the incident's runs."""
-    if incident is None:
+    if incident is None or firsts is None:
         return dict.fromkeys(JUDGED, float("nan"))
-    firsts = [incident.first(detector) for detector in detectors]
     found = outcome(incident.rows(np.minimum.reduce(firsts)))
     return {name: found[name] for name in JUDGED}
 
 
-def _first_of(detectors: Sequence[SeriesDetector], incident: IncidentRuns | None) -> list[float]:
+def _first_of(count: int, incident: IncidentRuns | None, firsts: list[Ints] | None) -> list[float]:
     """Share of the runs in which each detector was the first, or one of those, to see it."""
-    if incident is None:
-        return [float("nan")] * len(detectors)
-    each = [incident.first(detector) for detector in detectors]
-    earliest = np.minimum.reduce(each)
-    return [float((incident.seen(first) & (first == earliest)).mean()) for first in each]
+    if incident is None or firsts is None:
+        return [float("nan")] * count
+    earliest = np.minimum.reduce(firsts)
+    return [float((incident.seen(first) & (first == earliest)).mean()) for first in firsts]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -32,3 +32,28 @@ def run(
         return Run(int(stop.value.code or 0), said.out, said.err)
 
     return call
+
+
+@pytest.fixture
+def once(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str], list[dict[str, Any]]]:
+    """Make a study that is asked for again with the same words be the first one.
+
+    For a command that is called for its table and for its JSON: what it asks for must be the same,
+    or it is played anew. Gives the options of the studies that were really played.
+    """
+
+    def keep(module: Any, name: str) -> list[dict[str, Any]]:
+        play, made, asked = getattr(module, name), {}, []
+
+        def remembered(*given: Any, **options: Any) -> Any:
+            plain = {key: value for key, value in options.items() if not callable(value)}
+            key = repr((given, sorted(plain.items())))
+            if key not in made:
+                asked.append(plain)
+                made[key] = play(*given, **options)
+            return made[key]
+
+        monkeypatch.setattr(module, name, remembered)
+        return asked
+
+    return keep

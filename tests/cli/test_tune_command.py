@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import costsim.study
 from costsim.detect import load_suite
 from costsim.detect.series_detector import CHANNELS
-from costsim.simulation import load_scenario, simulate
+from costsim.simulation import simulate
+from tests.simulated import night_script, simulated_folder
 
 
 def test_a_tuned_suite_is_saved_and_read_by_detect(run, tmp_path):
@@ -17,7 +19,7 @@ def test_a_tuned_suite_is_saved_and_read_by_detect(run, tmp_path):
     assert "SIMULATED night-script" in said.out
     assert said.err.endswith("next: costsim detect DIR --suite mine.toml\n")
     assert load_suite(tmp_path / "mine.toml").false_alarms_per_month == 2.0
-    simulate(load_scenario("night-script"), seed=5, out=tmp_path / "runs")
+    simulated_folder(night_script(), 5, tmp_path / "runs")
     said = run("detect", "runs", "--suite", "mine.toml", "--from", "2024-08-09")
     assert said.code == 0, said.err
     assert "mine: 2 false alarms a month of all together" in said.out
@@ -88,7 +90,8 @@ def test_a_folder_s_own_weeks_can_be_ordinary_life(run, small, tmp_path):
     assert "--leave-out must not end before it begins; got '2024-03-06/2024-03-01'" in said.err
 
 
-def test_compare_prints_detectors_beside_dummies_and_the_limit_line(run, tmp_path):
+def test_compare_prints_detectors_beside_dummies_and_the_limit_line(run, once, tmp_path):
+    played = once(costsim.study, "compare_detectors")
     options = ("--runs", "6", "--replicates", "10", "--false-alarms-per-month", "2")
     said = run("compare", "night-script", *options, "--figure", "curve.png")
     assert said.code == 0, said.err
@@ -98,6 +101,7 @@ def test_compare_prints_detectors_beside_dummies_and_the_limit_line(run, tmp_pat
     assert "ordinary life with 0.25 planned launches and 0.25 campaigns a month" in said.out
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     told = json.loads(run("compare", "night-script", *options, "--json").out)
+    assert len(played) == 1
     assert told["limit"]["detectable"]
     assert {row["detector"] for row in told["detectors"]} >= {"suite", "never"}
     assert run("compare", "quiet").err == (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from costsim.simulation import load_scenario, simulate
+from tests.simulated import night_script, simulated_folder
 
 # the script runs from 01:00 to 05:00 every night from Saturday on, in New York
 BEFORE, IN_IT, LATER = "2024-08-09T20:00", "2024-08-10T03:00", "2024-08-11T04:00"
@@ -15,9 +15,7 @@ BEFORE, IN_IT, LATER = "2024-08-09T20:00", "2024-08-10T03:00", "2024-08-11T04:00
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("watch") / "runs"
-    simulate(load_scenario("night-script"), seed=5, out=folder)
-    return folder
+    return simulated_folder(night_script(), 5, tmp_path_factory.mktemp("watch") / "runs")
 
 
 def test_an_incident_is_news_once(run, runs, tmp_path):

@@ -156,12 +156,8 @@ def quarters(begin, days=17):
     return pd.Series(values, index=index)
 
 
-@every
-@pytest.mark.parametrize("begin", ["2024-10-12 09:15Z", "2024-03-16 09:45Z"])
-def test_bins_of_a_quarter_are_at_once_as_one_by_one(detector, begin):
-    """Over both changes of the clocks; an alarm is known when its bin ends."""
-    series = quarters(pd.Timestamp(begin))
-    start = len(series) - 300
+def assert_live_is_as_at_once(detector, series, start):
+    """Quarters taken one by one give the alarms of all at once, which come back."""
     since = series.index[start]
     batch = detector.alarms(series, since, ZONE, quiet_hours=3, bin_minutes=15)
     live = detector.stream(ZONE, since, quiet_hours=3, bin_minutes=15)
@@ -170,14 +166,29 @@ def test_bins_of_a_quarter_are_at_once_as_one_by_one(detector, begin):
             live.update(time, value)
     pd.testing.assert_frame_equal(live.alarms().frame, batch.frame, check_exact=True)
     assert (batch.frame["known_at"] - batch.frame["time"] == pd.Timedelta("15min")).all()
+    return batch
+
+
+@every
+def test_quarters_over_the_lost_hour_of_spring_are_at_once_as_one_by_one(detector):
+    series = quarters(pd.Timestamp("2024-03-16 09:45Z"))
+    assert_live_is_as_at_once(detector, series, len(series) - 300)
+
+
+@every
+def test_quarters_over_the_hour_of_autumn_that_comes_twice_are_too(detector):
+    """An alarm is known when its bin ends, is the first of the many, and knows no future."""
+    series = quarters(pd.Timestamp("2024-10-12 09:15Z"))
+    start = len(series) - 300
+    batch = assert_live_is_as_at_once(detector, series, start)
     hours = detect.hour_of_week(pd.DatetimeIndex(series.index), ZONE)
     values = np.stack([series.to_numpy(), series.to_numpy()[::-1]])
     first = detector.first_alarm(values, hours, start, bin_minutes=15)[0]
     assert first == (-1 if batch.first is None else series.index.get_loc(batch.first.time))
     later = series.copy()
     later.iloc[-50:] = 999.0
-    known = detector.statistic(series.to_numpy(), hours, start, 15)[:-50]
-    np.testing.assert_array_equal(detector.statistic(later, hours, start, 15)[:-50], known)
+    both = detector.statistic(np.stack([series, later]), hours, start, 15)[:, :-50]
+    np.testing.assert_array_equal(*both)
 
 
 @every

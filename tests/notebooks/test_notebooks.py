@@ -9,15 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from costsim.detect import Suite, seasonal_cusum, seasonal_z_score
 from costsim.errors import ReportError
 from costsim.report.notebook import find_notebook, notebook_names, run_notebook
+from costsim.simulation import load_scenario, simulate
+from costsim.simulation.sizes import smaller
+from costsim.toml_writing import toml_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# The names in braces are files of a fiftieth of the $40k week: see `files`.
 SMALL = {
-    "00_start_here": {"replicates": 12, "calibration_runs": 8},
-    "10_explore_spend": {"last_day": "2024-07-21"},
-    "20_weekly_report": {"show_users": True},
+    "00_start_here": {"scenario": "{scenario}", "replicates": 12, "calibration_runs": 8},
+    "10_explore_spend": {"records_dir": "{records}", "last_day": "2024-08-11"},
+    "20_weekly_report": {"records_dir": "{records}", "week": "2024-W33", "show_users": True},
     "30_tune_detector": {"replicates": 12, "calibration_runs": 6},
     "40_validate_limits": {
         "replicates": 2,
@@ -27,12 +32,30 @@ SMALL = {
         "size": 0.02,
     },
     "50_replay_incident": {
+        "suite": "{suite}",  # tuning is notebook 30
         "replicates": 12,
         "calibration_runs": 8,
         "closed_loop": False,  # by itself in tests/report/test_suite_replay.py
     },
     "60_incident_library": {"size": 0.02},
 }
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A scenario, its records and a suite, as a user would have them."""
+    folder = tmp_path_factory.mktemp("files")
+    small = smaller(load_scenario("surprise-40k"), 0.02)
+    text = "\n".join(toml_lines(small.model_dump(exclude_defaults=True)))
+    (folder / "small.toml").write_text(text, encoding="utf-8")
+    simulate(load_scenario(folder / "small.toml"), seed=7, out=folder / "records")
+    pair = Suite("pair", (seasonal_z_score(), seasonal_cusum()), 1.0, "a test")
+    suite = pair.write(folder / "pair.toml")
+    return {
+        "scenario": str(folder / "small.toml"),
+        "records": str(folder / "records"),
+        "suite": str(suite),
+    }
 
 
 def cells(path: Path) -> list[dict]:
@@ -84,8 +107,12 @@ class TestStyle:
 
 
 @pytest.mark.parametrize("name", sorted(SMALL))
-def test_runs_with_small_parameters(name: str, tmp_path: Path) -> None:
-    done = run_notebook(name, tmp_path / "out.ipynb", SMALL[name])
+def test_runs_with_small_parameters(name: str, tmp_path: Path, files: dict[str, str]) -> None:
+    given = {
+        key: value.format(**files) if isinstance(value, str) else value
+        for key, value in SMALL[name].items()
+    }
+    done = run_notebook(name, tmp_path / "out.ipynb", given)
     outputs = [o for c in cells(done) if c["cell_type"] == "code" for o in c["outputs"]]
     assert not [o for o in outputs if o["output_type"] == "error"]
     assert not [o for o in outputs if o.get("name") == "stderr"], "a warning would be shown"

@@ -13,6 +13,7 @@ from costsim.records import Records
 from costsim.report import find_incident, incident_report
 from costsim.show.mask import mask_user
 from tests.report.test_week_alarms import BURST, SUITE, calls
+from tests.simulated import night_script, simulated_folder
 
 HOUR = timedelta(hours=1)
 
@@ -56,9 +57,7 @@ def test_silence_has_a_page_too() -> None:
 
 
 def test_the_file_is_named_after_records_and_start(tmp_path: Path) -> None:
-    from costsim.simulation import load_scenario, simulate
-
-    simulate(load_scenario("night-script"), seed=5, out=tmp_path / "my runs")
+    simulated_folder(night_script(), 5, tmp_path / "my runs")
     at = datetime(2024, 8, 10, 7, tzinfo=UTC)
     found, page = incident_report(tmp_path / "my runs", tmp_path / "pages", at=at)
     assert found.incident.feature == "code_review"

@@ -13,6 +13,7 @@ from costsim.errors import SettingError
 from costsim.limits import load_limits, parse_limits
 from costsim.records.dataset import read_records
 from costsim.simulation import load_scenario, simulate
+from costsim.simulation.sizes import smaller
 
 LOOSE = parse_limits(
     {"name": "loose", "user": {"hour_usd": 9000}, "request": {"max_output_tokens": 200_000}}
@@ -28,8 +29,8 @@ def digests(folder):
 
 @pytest.fixture(scope="module")
 def agents():
-    """Two days with cohorts, sessions and cached prompts."""
-    return load_scenario("agent-loop").first_days(2)
+    """Two days with cohorts, sessions and cached prompts, of a quarter of the calls."""
+    return smaller(load_scenario("agent-loop"), 0.25).first_days(2)
 
 
 def test_the_three_ways_of_making_a_record_agree(agents):
@@ -238,7 +239,6 @@ def test_a_stopped_run_leaves_its_whole_days(small, tmp_path, limits):
 def test_a_suite_on_duty_hears_what_the_same_suite_finds_in_the_records(tmp_path):
     """Its channels of a series a feature included; after the act the incident costs nothing."""
     from costsim.detect import CUSUM, Detector, HourOfWeek, Shewhart, Suite
-    from costsim.report.library import smaller
     from costsim.simulation import parse_scenario
 
     scenario = smaller(load_scenario("night-script"), 0.3)

@@ -22,6 +22,7 @@ from costsim.show import figures
 from costsim.simulation import load_scenario
 from costsim.study import benign_weeks, compare_library, naming
 from costsim.study.library import BENIGN, incident_scenarios
+from tests.simulated import night_script
 
 WATCHING = (
     seasonal_z_score(),
@@ -114,12 +115,12 @@ def test_a_campaign_that_was_announced_rings_no_more_than_an_ordinary_week():
 
 
 def test_what_the_first_alarm_names_is_held_against_the_truth():
-    named = naming(load_scenario("night-script"), load_suite("default"), [1])
+    named = naming(night_script(), load_suite("default"), [1])
     row = named.iloc[0]
     assert 0 < row["known_h"] <= 24
     assert row["feature_right"]
     assert row["cause_right"]
     assert row["user_right"]
     assert "code_review" in row["said"]
-    nobody = naming(load_scenario("night-script"), Suite("mute", (NeverAlarm(),)), [1])
+    nobody = naming(night_script(), Suite("mute", (NeverAlarm(),)), [1])
     assert pd.isna(nobody["known_h"]).all()

@@ -42,7 +42,8 @@ def found(product, variants):
     "config", [{"n_jobs": 2}, {"backend": "threading", "n_jobs": 3}, {"backend": "loky"}],
     ids=["two processes", "threads", "all cores"],
 )  # fmt: skip
-def test_where_it_runs_changes_no_number(product, variants, found, config):
+def test_where_it_runs_changes_no_number(product, variants, found, config, monkeypatch):
+    monkeypatch.delenv("LOKY_MAX_CPU_COUNT", raising=False)  # of conftest.py
     with joblib.parallel_config(**config):
         other = sweep(product, variants, seeds=SEEDS)
     pd.testing.assert_frame_equal(other.to_frame(), found.to_frame(), check_exact=True)

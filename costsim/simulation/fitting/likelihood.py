@@ -26,10 +26,12 @@ class Parts:
     hours: Floats
     days: Floats
     lag: Ints
-    same_hour: Floats
-    same_weekday: Floats
-    days_apart: Floats
+    same_hour: Ints
+    same_weekday: Ints
+    days_apart: Ints
 
+
+_SAME = np.array([0.0, 1.0])
 
 Chunk = tuple["NDArray[np.float64]", Parts, "NDArray[np.float64]"]
 """Log counts of some hours, what pairs of them share, and their sampling covariance."""
@@ -86,35 +88,39 @@ def _likelihood(
             information[k, k] = 1 / spread**2
     tables = _with_slopes(x[3], x[6], 1 + max(int(parts.lag.max()) for _, parts, _ in chunks))
     for y, parts, sampling in chunks:
-        by_hour, by_phi, by_again = (table[parts.lag] for table in tables)
-        by_day = day_phi**parts.days_apart
+        by_day = day_phi ** np.arange(1 + parts.days_apart.max())
+        pairs = (parts.same_hour, parts.same_weekday, parts.lag, parts.days_apart)
+        # of each parameter: a scale, values, and by which of the pairs' numbers they go
         shapes = (
-            (variances[0], parts.same_hour),
-            (variances[1], parts.same_weekday),
-            (variances[2], by_hour),
-            (variances[2], by_phi),
-            (variances[4], by_day),
-            (variances[4] * (1 - day_phi), parts.days_apart * by_day),
-            (variances[2], by_again),
+            (variances[0], _SAME, 0),
+            (variances[1], _SAME, 1),
+            (variances[2], tables[0], 2),
+            (variances[2], tables[1], 2),
+            (variances[4], by_day, 3),
+            (variances[4] * (1 - day_phi), np.arange(len(by_day)) * by_day, 3),
+            (variances[2], tables[2], 2),
         )
         v = sampling.copy()
         for k in (0, 1, 2, 4):
-            v += shapes[k][0] * shapes[k][1]
+            scale, values, by = shapes[k]
+            v += (scale * values)[pairs[by]]
         lower, failed = lapack.dpotrf(v, lower=1)
         if failed:
             return 1e12, slope, information
         inverse, _ = lapack.dpotri(lower, lower=1)
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        inverse = inverse + np.tril(inverse, -1).T  # above the diagonal there are zeros
         ones = inverse.sum(axis=1)
         precision = ones.sum()
         inverse -= np.outer(ones, ones) / precision  # the mean is free
         a = inverse @ y
         value += float(np.log(np.diag(lower)).sum() + np.log(precision) / 2 + y @ a / 2)
         inner = inverse - np.outer(a, a)
-        for k, (scale, shape) in enumerate(shapes):
-            slope[k] += scale * float(np.vdot(inner, shape)) / 2
+        # pairs with the same number are added up first: one pass for all that goes by it
+        sums = [np.bincount(each.ravel(), inner.ravel()) for each in pairs]
+        for k, (scale, values, by) in enumerate(shapes):
+            slope[k] += scale * float(sums[by] @ values[: len(sums[by])]) / 2
         if with_information:
-            products = [scale * (inverse @ shape) for scale, shape in shapes]
+            products = [scale * (inverse @ values[pairs[by]]) for scale, values, by in shapes]
             for i, one in enumerate(products):
                 for j, two in enumerate(products):
                     information[i, j] += float((one * two.T).sum()) / 2

@@ -310,9 +310,9 @@ def _chunks(
             np.eye(24)[week % 24],
             np.eye(7)[week // 24],
             lag,
-            np.equal.outer(week % 24, week % 24).astype(float),
-            np.equal.outer(week // 24, week // 24).astype(float),
-            np.abs(np.subtract.outer(day, day)).astype(float),
+            np.equal.outer(week % 24, week % 24).astype(np.int64),
+            np.equal.outer(week // 24, week // 24).astype(np.int64),
+            np.abs(np.subtract.outer(day, day)),
         )
         result.append((y[rows], indicators, sampling))
     return result
