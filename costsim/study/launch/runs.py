@@ -121,23 +121,24 @@ def folded_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
     """
     days = list(rehearsal)
     spent = {name: SpendByMinute(rehearsal, policy) for name in (OPEN, policy.name)}
-    parts = [Part(day.end_us, day.intents) for day in days]
-    limited = FoldedMonth(rehearsal, parts).run(policy, spent[policy.name])
-    calls, open_ = nothing_tallied(rehearsal, 0).calls, nothing_tallied(rehearsal, 0)
-    touched = np.zeros(calls.shape[1], np.bool_)
+    month = FoldedMonth(rehearsal, [Part(day.end_us, day.intents) for day in days])
+    limited, open_ = month.run(policy, spent[policy.name]), month.open
+    everybody = np.ones(month.users, np.bool_)
+    if spent[OPEN].needed:
+        month.note(spent[OPEN], None, everybody)
     nano = dict.fromkeys((OPEN, policy.name), 0)
-    for day in days:
-        calls = calls + intended_calls(rehearsal, day.intents)
-        open_ = open_.plus(open_tally(rehearsal, day.intents))
-        spent[OPEN].add_intents(day.intents)
-        touched[_touched(rehearsal, day)] = True
-        nano[OPEN] += _open_nano(rehearsal, day.plain)
     if rehearsal.month.scenario.incidents:
+        touched = ~everybody
+        for day in days:
+            touched[_touched(rehearsal, day)] = True
         rows = [np.flatnonzero(touched[day.plain.user]) for day in days]
         parts = [Part(d.end_us, d.plain.take(r)) for d, r in zip(days, rows, strict=True)]
-        other = FoldedMonth(rehearsal, parts).run(policy).month_nano.sum()
-        nano[policy.name] = int(other + limited.month_nano[:, ~touched].sum())
-    return PairedMonth(calls, {OPEN: open_, policy.name: limited}, nano, spent)
+        other = FoldedMonth(rehearsal, parts)
+        for name, all_, run in (
+            (OPEN, open_, other.open), (policy.name, limited, other.run(policy))
+        ):  # fmt: skip
+            nano[name] = int(run.month_nano.sum() + all_.month_nano[:, ~touched].sum())
+    return PairedMonth(month.calls, {OPEN: open_, policy.name: limited}, nano, spent)
 
 
 def _touched(rehearsal: Rehearsal, day: RehearsedDay) -> NDArray[np.int32]:

@@ -11,9 +11,8 @@ import numpy as np
 from costsim.study.launch.folding import FoldedMonth, Part
 from costsim.study.launch.measures import intended, measures
 from costsim.study.launch.rehearsal import Rehearsal
-from costsim.study.launch.runs import OPEN, intended_calls, open_tally
+from costsim.study.launch.runs import OPEN
 from costsim.study.launch.statistics import estimate
-from costsim.study.launch.tally import nothing_tallied
 from costsim.study.one_thread import one_thread
 from costsim.study.parallel import in_parallel
 
@@ -74,19 +73,12 @@ def _rows(
     task: SearchTask, rehearsal: Rehearsal, parts: Sequence[Part]
 ) -> list[dict[str, float | str]]:
     month = FoldedMonth(rehearsal, parts)
-    calls = nothing_tallied(rehearsal, 0).calls
-    for part in parts:
-        calls = calls + intended_calls(rehearsal, part.intents)
-    wanted = intended(calls, rehearsal.tables)
-    if rehearsal.open:
-        open_ = nothing_tallied(rehearsal, 0)
-        for part in parts:
-            open_ = open_.plus(open_tally(rehearsal, part.intents))
-    else:
-        open_ = month.simulate(None, None)
+    runs = month.runs(task.policies)
+    open_ = month.open
+    wanted = intended(month.calls, rehearsal.tables)
     rows: list[dict[str, float | str]] = []
     for name, limits in ((OPEN, None), *((p.name, p) for p in task.policies)):
-        found = open_ if limits is None else month.run(limits)
+        found = open_ if limits is None else next(runs)
         row: dict[str, float | str] = {"variant": name, "seed": task.seed}
         row |= measures(found, wanted, rehearsal.tables, limits)
         row["saved_usd"] = int(open_.month_nano.sum() - found.month_nano.sum()) / 1e9

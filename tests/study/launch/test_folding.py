@@ -12,7 +12,14 @@ from costsim.limits.rules import rules_of
 from costsim.study.launch.folding import FoldedMonth, Part, can_fold
 from costsim.study.launch.month import launch_month
 from costsim.study.launch.rehearsal import Rehearsal
-from costsim.study.launch.runs import folded_month, rows_of, streamed_month
+from costsim.study.launch.runs import (
+    folded_month,
+    intended_calls,
+    open_tally,
+    rows_of,
+    streamed_month,
+)
+from costsim.study.launch.tally import nothing_tallied, rule_count, tally
 
 FEATURES = {
     "chat": {"calls_per_week": 1_500, "reaction": "human", "cheaper": "batch"},
@@ -43,8 +50,22 @@ def rehearsal(small):
 
 
 @pytest.fixture(scope="module")
-def month(rehearsal):
-    return FoldedMonth(rehearsal, [Part(day.end_us, day.intents) for day in rehearsal])
+def parts(rehearsal):
+    return [Part(day.end_us, day.intents) for day in rehearsal]
+
+
+@pytest.fixture(scope="module")
+def month(rehearsal, parts):
+    return FoldedMonth(rehearsal, parts)
+
+
+def streamed(rehearsal, parts, policy):
+    """Everybody's attempts day by day, added up by NumPy when all is over."""
+    loop, rules = rehearsal.loop(policy), rule_count(policy)
+    found = nothing_tallied(rehearsal, rules)
+    for part in parts:
+        found = found.plus(tally(loop.day(part.intents, part.end_us), rehearsal, rules))
+    return found
 
 
 def same(one, other):
@@ -68,7 +89,7 @@ amounts = st.one_of(st.none(), st.floats(-2.5, 2.0).map(lambda power: round(10**
     st.sampled_from(["UTC", "Asia/Kolkata"]),
 )  # fmt: skip
 def test_folding_changes_no_sum(
-    month, hour, day, month_usd, calls, opened, tokens, most, held, zone
+    month, parts, hour, day, month_usd, calls, opened, tokens, most, held, zone
 ):
     user = {"hour_usd": hour, "day_usd": day, "month_usd": month_usd, "day_calls": calls,
             "open_calls": opened, "hour_tokens": tokens}  # fmt: skip
@@ -85,8 +106,9 @@ def test_folding_changes_no_sum(
         }
     )
     assert can_fold(month.rehearsal, policy)
-    whole = month.simulate(policy, None)
+    whole = streamed(month.rehearsal, parts, policy)
     same(month.run(policy), whole)
+    same(month.simulate(policy), whole)
     refused = (whole.reasons > 0).any(axis=0)
     np.testing.assert_array_equal(~month.untouched(policy), refused)
 
@@ -99,7 +121,7 @@ def test_a_peak_is_the_smallest_limit_that_nobody_notices(month):
         name = month.rehearsal.tables.users[user]
         for usd, refused in ((peak[user] / 1e9, 0), ((peak[user] - 1) / 1e9, 1)):
             caps = {"user": {"by_user": {name: {rule.cap: usd}}}}
-            found = month.simulate(parse_limits({"name": "one", **caps}), None)
+            found = month.simulate(parse_limits({"name": "one", **caps}))
             assert (found.reasons.sum() > 0) == bool(refused)
 
 
@@ -121,13 +143,35 @@ def test_a_month_folded_is_the_month_streamed(rehearsal):
         {"accounting": "check"},
     ],
 )
-def test_what_users_share_is_simulated_in_full(rehearsal, month, change):
+def test_what_users_share_is_simulated_in_full(rehearsal, parts, month, change):
     policy = parse_limits({"name": "shared", "user": {"day_usd": 0.2}, **change})
     assert not can_fold(rehearsal, policy)
-    same(month.run(policy), month.simulate(policy, None))
+    same(month.run(policy), streamed(rehearsal, parts, policy))
 
 
 def test_errors_are_tried_again_and_so_simulated(small):
     scenario = small(features={"chat": {"errors": {"rate": 0.1}}})
     rehearsal = Rehearsal(launch_month(scenario), 3)
-    assert not can_fold(rehearsal, parse_limits({"name": "u", "user": {"day_usd": 1}}))
+    policy = parse_limits({"name": "u", "user": {"day_usd": 0.01}})
+    assert not can_fold(rehearsal, policy)
+    parts = [Part(day.end_us, day.intents) for day in rehearsal]
+    found = FoldedMonth(rehearsal, parts)
+    for limits, own in ((None, found.open), (policy, found.run(policy))):
+        same(own, streamed(rehearsal, parts, limits))
+        assert own.retries.sum()
+
+
+def test_many_limits_at_once_are_each_of_them_alone(rehearsal, parts, month):
+    shared = {"organisation": {"month_usd": 20}}
+    policies = [
+        parse_limits({"name": f"p{usd}", "user": {"day_usd": usd}, **more})
+        for usd, more in ((0.02, {}), (0.1, shared), (9.0, {}), (0.1, {}))
+    ]
+    for policy, found in zip(policies, month.runs(policies), strict=True):
+        same(found, streamed(rehearsal, parts, policy))
+    meant = sum(intended_calls(rehearsal, part.intents) for part in parts)
+    np.testing.assert_array_equal(month.calls, meant)
+    open_ = nothing_tallied(rehearsal, 0)
+    for part in parts:
+        open_ = open_.plus(open_tally(rehearsal, part.intents))
+    same(month.open, open_)
