@@ -15,9 +15,7 @@ import numpy as np
 from costsim.limits.core import NO_LIMIT
 from costsim.limits.ladder import ACTING
 from costsim.limits.rules import rules_of
-from costsim.simulation.admission import block_of
 from costsim.simulation.compiled_rules import compile_rules
-from costsim.simulation.intents import Intents
 from costsim.simulation.kernel_layout import Block
 from costsim.study.launch.compiled_sums import sums_kernel_of
 from costsim.study.launch.summing import SummedAdmission, sums_of, user_rules
@@ -48,13 +46,6 @@ if TYPE_CHECKING:
 
 OPEN_CALLS = 16_384
 """Room for calls in flight, to begin with."""
-
-
-class Part(NamedTuple):
-    """Intended calls up to a moment."""
-
-    end_us: int
-    intents: Intents
 
 
 class _AsMeant(NamedTuple):
@@ -93,14 +84,14 @@ class FoldedMonth:
     Parameters
     ----------
     rehearsal : Rehearsal
-    parts : sequence of Part
-        Its days, in order.
+    block : Block
+        Its intended calls, in order.
     """
 
-    def __init__(self, rehearsal: Rehearsal, parts: Sequence[Part]) -> None:
+    def __init__(self, rehearsal: Rehearsal, block: Block) -> None:
         self.rehearsal = rehearsal
-        self.end_us = parts[-1].end_us
-        self.block = block_of(Intents.join([part.intents for part in parts]))
+        self.block = block
+        self.end_us = rehearsal.month.range_us(rehearsal.month.days)[1]
         self.users = len(rehearsal.tables.arrays.tier_of)
         self._found: dict[object, _AsMeant] = {}
 

@@ -15,7 +15,7 @@ from costsim.show.formats import share
 from costsim.simulation.loading import load_scenario
 from costsim.simulation.run import downgrades_of, policy_of
 from costsim.study.launch.candidates import CapRange, candidates, cap_range, with_caps
-from costsim.study.launch.folding import FoldedMonth, Part
+from costsim.study.launch.folding import FoldedMonth
 from costsim.study.launch.gate import Gate, load_gate, parse_gate
 from costsim.study.launch.month import LaunchMonth, launch_month
 from costsim.study.launch.recommendation import Recommendation
@@ -169,16 +169,14 @@ def _prepared(
 ) -> tuple[Policy, dict[str, CapRange], list[str]]:
     """What is searched from, over which caps, and what a reader must know of it."""
     rehearsal = Rehearsal(month, seed, downgrades)
-    parts = [Part(day.end_us, day.intents) for day in rehearsal]
+    block = rehearsal.block()
     notes, cap = [], base.request.max_input_tokens
     start = base
     if cap is not None:
         names = rehearsal.tables.features
-        refused, calls = np.zeros(len(names)), np.zeros(len(names))
-        for part in parts:
-            large = part.intents.input_tokens > cap
-            refused += np.bincount(part.intents.feature, large, len(names))
-            calls += np.bincount(part.intents.feature, minlength=len(names))
+        large = block.input_tokens > cap
+        refused = np.bincount(block.feature, large, len(names))
+        calls = np.bincount(block.feature, minlength=len(names))
         shares = refused / np.maximum(calls, 1)
         worst = int(np.argmax(shares))
         if shares[worst] > TOO_MANY:
@@ -188,7 +186,7 @@ def _prepared(
                 f"max_input_tokens = {cap:,} refuses {share(shares[worst])} of the calls of "
                 f"{names[worst]} at any price; the search leaves it out."
             )
-    whole = FoldedMonth(rehearsal, parts)
+    whole = FoldedMonth(rehearsal, block)
     asked = with_caps(start, dict.fromkeys(("hour_usd", "day_usd", "month_usd"), 1.0), None, "one")
     ranges = {
         rule.cap: cap_range(whole.peaks(asked, rule) / 1e9)

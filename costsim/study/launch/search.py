@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from costsim.study.launch.folding import FoldedMonth, Part
+from costsim.study.launch.folding import FoldedMonth
 from costsim.study.launch.measures import intended, measures
 from costsim.study.launch.rehearsal import Rehearsal
 from costsim.study.launch.runs import OPEN
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from costsim.limits import Policy
+    from costsim.simulation.kernel_layout import Block
     from costsim.study.launch.gate import Gate, Requirement
     from costsim.study.launch.month import LaunchMonth
 
@@ -54,25 +54,22 @@ def search_rows(task: SearchTask) -> list[dict[str, float | str]]:
     """A row without limits, and one for each of the limits; see :func:`measures`."""
     with one_thread():
         rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
-        parts = [Part(day.end_us, day.intents) for day in rehearsal]
-        return _rows(task, rehearsal, parts)
+        return _rows(task, rehearsal, rehearsal.block())
 
 
 def grown_rows(task: SearchTask) -> list[tuple[Growth, list[dict[str, float | str]]]]:
     """The rows of :func:`search_rows` for each growth of the task; demand is drawn once."""
     with one_thread():
         rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
-        parts = [Part(day.end_us, day.intents) for day in rehearsal]
+        block = rehearsal.block()
         return [
-            (growth, _rows(task, rehearsal, grown(rehearsal, parts, growth)))
+            (growth, _rows(task, rehearsal, grown(rehearsal, block, growth)))
             for growth in task.growths
         ]
 
 
-def _rows(
-    task: SearchTask, rehearsal: Rehearsal, parts: Sequence[Part]
-) -> list[dict[str, float | str]]:
-    month = FoldedMonth(rehearsal, parts)
+def _rows(task: SearchTask, rehearsal: Rehearsal, block: Block) -> list[dict[str, float | str]]:
+    month = FoldedMonth(rehearsal, block)
     runs = month.runs(task.policies)
     open_ = month.open
     wanted = intended(month.calls, rehearsal.tables)
@@ -86,25 +83,19 @@ def _rows(
     return rows
 
 
-def grown(rehearsal: Rehearsal, parts: Sequence[Part], growth: Growth) -> list[Part]:
+def grown(rehearsal: Rehearsal, block: Block, growth: Growth) -> Block:
     """The same calls with other numbers of input tokens."""
     users = len(rehearsal.tables.arrays.tier_of)
     chosen = np.ones(users, np.bool_)
     if growth.heavy_only:
-        nano = np.zeros(users)
-        for part in parts:
-            nano += np.bincount(part.intents.user, rehearsal.cost(part.intents), users)
+        nano = np.bincount(block.user, rehearsal.cost(block), users)
         most = max(round(HEAVY * int((nano > 0).sum())), 1)
         chosen[np.argsort(-nano, kind="stable")[most:]] = False
-    found = []
-    for end_us, intents in parts:
-        factor = np.where(chosen[intents.user], growth.factor, 1.0)
-        more = {
-            name: np.rint(getattr(intents, name) * factor).astype(np.int64)
-            for name in ("input_tokens", "cached_tokens")
-        }
-        found.append(Part(end_us, replace(intents, **more)))
-    return found
+    factor = np.where(chosen, growth.factor, 1.0)[block.user]
+    return block._replace(
+        input_tokens=np.rint(block.input_tokens * factor).astype(np.int64),
+        cached_tokens=np.rint(block.cached_tokens * factor).astype(np.int64),
+    )
 
 
 def halved(

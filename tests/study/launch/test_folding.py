@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from costsim.limits import parse_limits
 from costsim.limits.rules import rules_of
-from costsim.study.launch.folding import FoldedMonth, Part, can_fold
+from costsim.study.launch.folding import FoldedMonth, can_fold
 from costsim.study.launch.month import launch_month
 from costsim.study.launch.rehearsal import Rehearsal
 from costsim.study.launch.runs import (
@@ -51,12 +51,12 @@ def rehearsal(small):
 
 @pytest.fixture(scope="module")
 def parts(rehearsal):
-    return [Part(day.end_us, day.intents) for day in rehearsal]
+    return list(rehearsal)
 
 
 @pytest.fixture(scope="module")
-def month(rehearsal, parts):
-    return FoldedMonth(rehearsal, parts)
+def month(rehearsal):
+    return FoldedMonth(rehearsal, rehearsal.block())
 
 
 def streamed(rehearsal, parts, policy):
@@ -154,11 +154,18 @@ def test_errors_are_tried_again_and_so_simulated(small):
     rehearsal = Rehearsal(launch_month(scenario), 3)
     policy = parse_limits({"name": "u", "user": {"day_usd": 0.01}})
     assert not can_fold(rehearsal, policy)
-    parts = [Part(day.end_us, day.intents) for day in rehearsal]
-    found = FoldedMonth(rehearsal, parts)
+    parts = list(rehearsal)
+    found = FoldedMonth(rehearsal, rehearsal.block())
     for limits, own in ((None, found.open), (policy, found.run(policy))):
         same(own, streamed(rehearsal, parts, limits))
         assert own.retries.sum()
+
+
+def test_a_month_is_its_days(parts, month):
+    for name, column in zip(month.block._fields, month.block, strict=True):
+        whole = np.concatenate([getattr(day.intents, name) for day in parts])
+        np.testing.assert_array_equal(column, whole, err_msg=name)
+        assert column.dtype == whole.dtype
 
 
 def test_many_limits_at_once_are_each_of_them_alone(rehearsal, parts, month):
