@@ -3,6 +3,7 @@
 Where only users have limits of their own, nobody's refusal changes what another is allowed. A user
 whose windows would never be full if nothing were refused is never refused: that month is its
 demand, call by call, and needs no simulation. The others are simulated without them, each alone.
+A cap of the organisation's month that is never reached changes nothing, and is left out.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import numpy as np
 from costsim.limits.core import NO_LIMIT
 from costsim.limits.ladder import ACTING
 from costsim.limits.rules import rules_of
+from costsim.prices.unit import PICO_PER_NANO
 from costsim.simulation.compiled_rules import compile_rules
 from costsim.simulation.kernel_layout import Block
 from costsim.study.launch.compiled_sums import sums_kernel_of
-from costsim.study.launch.summing import SummedAdmission, sums_of, user_rules
+from costsim.study.launch.summing import SummedAdmission, by_minute, sums_of, user_rules
 from costsim.study.launch.sums_kernel import (
     IN_MONTH,
     MEANT,
@@ -54,6 +56,7 @@ class _AsMeant(NamedTuple):
     cells: Ints
     too_large: Bools
     peaks: Ints
+    under_way: Ints
 
 
 class _ByUser(NamedTuple):
@@ -115,22 +118,56 @@ class FoldedMonth:
         self, policies: Sequence[Policy], spent: SpendByMinute | None = None
     ) -> Iterator[LimitTally]:
         """The month under each of some limits."""
-        folds = [can_fold(self.rehearsal, policy) for policy in policies]
-        free = {at: self.untouched(policies[at]) for at in np.flatnonzero(folds).tolist()}
+        alone = [self._alone(policy, spent) for policy in policies]
+        free = {at: self.untouched(own) for at, own in enumerate(alone) if own is not None}
         those = self._by_user(~np.logical_and.reduce([*free.values()])) if free else None
-        for at, policy in enumerate(policies):
-            if those is None or at not in free:
-                yield self.simulate(policy, spent)
-                continue
-            rules = rule_count(policy)
-            found = self._as_meant(policy)
-            there = self._tally(SIZED_MONTH, SIZED_WEEK, TOLD, found.cells, rules)
-            if spent is not None and spent.needed:
-                self.note(spent, policy, free[at])
-            admission = SummedAdmission(self.rehearsal, policy, spent)
-            touched = np.flatnonzero(~free[at])
-            rest = admission.users(those.block, those.first, touched, self.end_us)
-            yield there.of_users(free[at]).plus(rest)
+        for at, (policy, own) in enumerate(zip(policies, alone, strict=True)):
+            found = None
+            if own is not None and those is not None:
+                found = self._folded(own, free[at], those, spent, policy)
+            yield self.simulate(policy, spent) if found is None else found
+
+    def _alone(self, policy: Policy, spent: SpendByMinute | None) -> Policy | None:
+        """What may be tried user by user: the limits, or but for the organisation's month."""
+        if can_fold(self.rehearsal, policy):
+            return policy
+        month = self.rehearsal.month
+        if (
+            spent is not None
+            or month.days != month.month
+            or [*policy.organisation.stated] != ["month_usd"]
+        ):
+            return None
+        own = policy.model_copy(update={"enforce_organisation": False})
+        return own if can_fold(self.rehearsal, own) else None
+
+    def _folded(
+        self, own: Policy, free: Bools, those: _ByUser, spent: SpendByMinute | None, policy: Policy
+    ) -> LimitTally | None:
+        """The month where each user is alone; None where the organisation's cap may be reached."""
+        found, rules = self._as_meant(own), rule_count(own)
+        there = self._tally(SIZED_MONTH, SIZED_WEEK, TOLD, found.cells, rules).of_users(free)
+        if spent is not None and spent.needed:
+            self.note(spent, own, free)
+        admission = SummedAdmission(self.rehearsal, own, spent, watched=policy is not own)
+        touched = np.flatnonzero(~free)
+        there = there.plus(admission.users(those.block, those.first, touched, self.end_us))
+        if policy is not own:
+            # never more than all that is spent, and what is in flight; one call more is asked for
+            at_once = int(np.cumsum(found.under_way + admission.under_way).max())
+            most = int(there.month_nano.sum()) + (at_once + 1) * self._dearest_nano(own)
+            if most > policy.organisation.stated["month_usd"]:
+                return None
+        return there
+
+    def _dearest_nano(self, policy: Policy) -> int:
+        """No call is held for more."""
+        arrays, caps = self.rehearsal.tables.arrays, policy.request
+        tokens = int(self.block.input_tokens.max(initial=0))
+        tokens = min(tokens, caps.max_input_tokens or tokens)
+        dearest = max(int(arrays.input_pico.max()), int(arrays.cached_pico.max()))
+        pico = tokens * dearest + caps.max_output_tokens * int(arrays.output_pico.max())
+        return pico // PICO_PER_NANO + 1
 
     def simulate(self, policy: Policy | None, spent: SpendByMinute | None = None) -> LimitTally:
         """The month of everybody, in the order of time."""
@@ -178,6 +215,7 @@ class FoldedMonth:
             cells=np.zeros((streams, users, 7), np.int64),
             too_large=np.zeros(users, np.int64),
             uncapped=_request(None),
+            under_way=by_minute(self.rehearsal),
         )
         windows = Windows(
             peaks=np.zeros((users, count), np.int64),
@@ -193,7 +231,7 @@ class FoldedMonth:
             )
         ) < len(self.block.time_us):
             under_way = _more_open_calls(under_way)
-        found = _AsMeant(meant.cells, meant.too_large > 0, windows.peaks)
+        found = _AsMeant(meant.cells, meant.too_large > 0, windows.peaks, meant.under_way)
         self._found[key] = found
         return found
 

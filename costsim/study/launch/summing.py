@@ -33,16 +33,24 @@ class SummedAdmission(Admission):
     policy : Policy, optional
     spent : SpendByMinute, optional
         What is admitted is added to it.
+    watched : bool
+        Whether to count how many calls are under way.
     """
 
     room = 8192  # what is decided is counted while it is still in the processor's cache
 
     def __init__(
-        self, rehearsal: Rehearsal, policy: Policy | None, spent: SpendByMinute | None = None
+        self,
+        rehearsal: Rehearsal,
+        policy: Policy | None,
+        spent: SpendByMinute | None = None,
+        watched: bool = False,
     ) -> None:
         self._nothing = nothing_tallied(rehearsal, rule_count(policy))
         shape = self._nothing.calls.shape
         self._sums = sums_of(rehearsal, (*shape, 9), len(self._nothing.reasons), spent)
+        if watched:
+            self._sums = self._sums._replace(under_way=by_minute(rehearsal))
         super().__init__(rehearsal.tables, policy)
 
     def whole(self, block: Block, until_us: int) -> LimitTally:
@@ -80,6 +88,11 @@ class SummedAdmission(Admission):
         return self.tally
 
     @property
+    def under_way(self) -> Ints:
+        """By how many each minute has more calls under way than the one before; or nothing."""
+        return self._sums.under_way
+
+    @property
     def tally(self) -> LimitTally:
         """The sums until now."""
         cells = self._sums.cells
@@ -108,7 +121,14 @@ def sums_of(
         minutes=minutes,
         edges=edges,
         known=known,
+        under_way=np.zeros(0, np.int64),
     )
+
+
+def by_minute(rehearsal: Rehearsal) -> Ints:
+    """A zero for each minute of the month, and two."""
+    start, end = rehearsal.month.range_us(rehearsal.month.month)
+    return np.zeros((end - start) // 60_000_000 + 2, np.int64)
 
 
 def user_rules(policy: Policy | None, compiled: Rules) -> Rules:

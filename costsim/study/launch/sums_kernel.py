@@ -57,6 +57,7 @@ class Sums(NamedTuple):
     minutes: Ints  # nano-dollars by the minute in which they are known; empty where nobody asks
     edges: Ints  # ends of the months of the limits
     known: Ints  # start, delay, whether spend counts when it is recorded
+    under_way: Ints  # by minute of the month, see `mark`; empty where nobody asks
 
 
 class Meant(NamedTuple):
@@ -65,6 +66,7 @@ class Meant(NamedTuple):
     cells: Ints  # (streams, users, 7)
     too_large: Ints  # (users,) calls above the cap of a request's input
     uncapped: Ints  # (3,) what takes the place of a request's caps
+    under_way: Ints  # by minute of the month, see `mark`
 
 
 class Windows(NamedTuple):
@@ -99,18 +101,30 @@ def note(sums, time, end, nano):
     sums.minutes[min(max(minute, 0), len(sums.minutes) - 1)] += nano
 
 
+def mark(under_way, start, time, end):
+    """One call more from the minute in which it starts to the one in which it ends.
+
+    `under_way` holds the difference of each minute to the one before.
+    """
+    last = len(under_way) - 1
+    under_way[min(max((time - start) // 60_000_000, 0), last)] += 1
+    under_way[min(max((end - start) // 60_000_000 + 1, 0), last)] -= 1
+
+
 def add_up(tables, block, out, count, sums):
     """Add up the first `count` attempts of a buffer.
 
     The same sums as :func:`costsim.study.launch.tally.tally` of the attempts.
     """
     spans = sums.spans
-    noted = len(sums.minutes) > 0
+    noted, watched = len(sums.minutes) > 0, len(sums.under_way) > 0
     for at in range(count):
         row, numbers = out.row[at], out.numbers[at]
         time, nano, user = numbers[0], numbers[6], block.user[row]
         if noted and nano:
             note(sums, time, time + out.latency_us[at], nano)
+        if watched and out.outcome[at] == ADMITTED:
+            mark(sums.under_way, spans[0], time, time + out.latency_us[at])
         in_month = spans[0] <= time < spans[1]
         in_week = spans[2] <= time < spans[3]
         if not (in_month or in_week):
@@ -289,6 +303,8 @@ def made_as_meant(begin, tables, block, request, spans, rules, meant, windows, o
             cell[SIZED_WEEK] += nano
         if in_month or in_week:
             cell[TOLD] += 1
+        end = time + block.first_us[row] + out * block.pace_ns[row] // 1000
+        mark(meant.under_way, spans[0], time, end)
         if 0 <= request[0] < tokens_in:
             meant.too_large[user] += 1
         if not kinds:
@@ -333,7 +349,7 @@ def made_as_meant(begin, tables, block, request, spans, rules, meant, windows, o
         node = open_calls.nodes[at]
         open_calls.free[0] = node[0]
         node[0] = windows.last[user]
-        node[1] = time + block.first_us[row] + out * block.pace_ns[row] // 1000
+        node[1] = end
         node[2], node[3] = bound - nano, held - out
         for period in range(1, 4):
             node[3 + period] = window[period]
@@ -341,5 +357,5 @@ def made_as_meant(begin, tables, block, request, spans, rules, meant, windows, o
     return len(block.time_us)
 
 
-for _function in (note, add_up, unsent, as_sized):
+for _function in (note, mark, add_up, unsent, as_sized):
     register_jitable(_nrt=False)(_function)

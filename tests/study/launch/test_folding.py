@@ -168,6 +168,24 @@ def test_a_month_is_its_days(parts, month):
         assert column.dtype == whole.dtype
 
 
+@pytest.mark.parametrize(("usd", "in_full"), [(1_000, False), (0.0, True), (-0.2, True)])
+def test_a_months_cap_is_simulated_where_it_may_be_reached(small, monkeypatch, usd, in_full):
+    """So much above what the month costs without it."""
+    scenario = small(start="2024-03-01", days=31, features=FEATURES)
+    rehearsal = Rehearsal(launch_month(scenario), 3)
+    month, parts = FoldedMonth(rehearsal, rehearsal.block()), list(rehearsal)
+    keys = {"name": "m", "user": {"day_usd": 0.05}}
+    paid = int(month.run(parse_limits(keys)).month_nano.sum()) / 1e9
+    policy = parse_limits(keys | {"organisation": {"month_usd": round(paid * (1 + usd), 2)}})
+    full = []
+    simulate = FoldedMonth.simulate
+    monkeypatch.setattr(FoldedMonth, "simulate", lambda *given: full.append(1) or simulate(*given))
+    found = month.run(policy)
+    same(found, streamed(rehearsal, parts, policy))
+    assert (found.reasons[-2].sum() > 0) == (usd <= 0)  # the month of all: holds count
+    assert bool(full) == in_full
+
+
 def test_many_limits_at_once_are_each_of_them_alone(rehearsal, parts, month):
     shared = {"organisation": {"month_usd": 20}}
     policies = [
