@@ -50,22 +50,23 @@ HEAVY = 0.01
 """Share of active users who count as heavy: those of the most dollars."""
 
 
-def search_rows(task: SearchTask) -> list[dict[str, float | str]]:
-    """A row without limits, and one for each of the limits; see :func:`measures`."""
-    with one_thread():
-        rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
-        return _rows(task, rehearsal, rehearsal.block())
+class Searched(NamedTuple):
+    """Rows as :func:`measures` has them: without limits and with each, and for each growth."""
+
+    rows: list[dict[str, float | str]]
+    grown: dict[Growth, list[dict[str, float | str]]]
 
 
-def grown_rows(task: SearchTask) -> list[tuple[Growth, list[dict[str, float | str]]]]:
-    """The rows of :func:`search_rows` for each growth of the task; demand is drawn once."""
+def search_rows(task: SearchTask) -> Searched:
+    """What one seed says; growths are tried on the last of the limits, on the same demand."""
     with one_thread():
         rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
         block = rehearsal.block()
-        return [
-            (growth, _rows(task, rehearsal, grown(rehearsal, block, growth)))
-            for growth in task.growths
-        ]
+        last = task._replace(policies=task.policies[-1:])
+        return Searched(
+            _rows(task, rehearsal, block),
+            {one: _rows(last, rehearsal, grown(rehearsal, block, one)) for one in task.growths},
+        )
 
 
 def _rows(task: SearchTask, rehearsal: Rehearsal, block: Block) -> list[dict[str, float | str]]:
@@ -119,7 +120,7 @@ def halved(
         upto = max(round(share * len(seeds)), done + 1)
         tasks = [SearchTask(month, tuple(left), downgrades, one) for one in seeds[done:upto]]
         for found in in_parallel(search_rows, tasks):
-            rows += found
+            rows += found.rows
             if progress:
                 progress(len(left))
         done = upto
