@@ -19,9 +19,7 @@ from costsim.limits.rules import rules_of
 from costsim.prices.unit import PICO_PER_NANO
 from costsim.simulation.compiled_rules import compile_rules
 from costsim.simulation.kernel_layout import Block
-from costsim.study.launch.compiled_sums import sums_kernel_of
-from costsim.study.launch.summing import SummedAdmission, by_minute, sums_of, user_rules
-from costsim.study.launch.sums_kernel import (
+from costsim.study.launch.as_meant_kernel import (
     IN_MONTH,
     MEANT,
     OPEN_MONTH,
@@ -33,6 +31,8 @@ from costsim.study.launch.sums_kernel import (
     OpenCalls,
     Windows,
 )  # fmt: skip
+from costsim.study.launch.compiled_sums import sums_kernel_of
+from costsim.study.launch.summing import SummedAdmission, by_minute, sums_of, user_rules
 from costsim.study.launch.tally import LimitTally, nothing_tallied, rule_count
 
 if TYPE_CHECKING:
