@@ -21,6 +21,7 @@ from costsim.simulation.kernel_layout import (
     MORE_POOL,
     NEXT_ROW,
     OUT,
+    ROWS,
     WATCHED,
     Block,
     Out,
@@ -118,11 +119,14 @@ class Admission:
         Limits in force; none by default.
     """
 
+    room = ROOM
+    """How many attempts are decided before they are taken over."""
+
     def __init__(self, tables: LoopTables, policy: Policy | None = None) -> None:
         self.tables = tables
         users, features = len(tables.arrays.tier_of), len(tables.features)
         providers = len(tables.arrays.provider_limit) // 2
-        self._scalars = np.zeros(8, np.int64)
+        self._scalars = np.zeros(9, np.int64)
         self._state = State(
             off=np.zeros(features, np.uint8),
             forced=np.full(features, -1, np.int64),
@@ -138,10 +142,10 @@ class Admission:
         )
         self.policies: list[Policy | None] = []
         self._intents = empty_intents()
-        self._block = _block(self._intents)
+        self._block = block_of(self._intents)
         self._pool = _pool(POOL)
         self._scalars[FREE] = POOL
-        self._out = _out(ROOM)
+        self._out = _out(self.room)
         self._parts: list[Attempts] = []
         self.set_policy(policy)
 
@@ -174,8 +178,8 @@ class Admission:
         pool.row[waiting] = place
         parts = [self._intents.take(rows), self._intents.take(ahead), intents]
         self._intents = Intents.join(parts)
-        self._block = _block(self._intents)
-        self._scalars[NEXT_ROW] = len(rows)
+        self._block = block_of(self._intents)
+        self._scalars[NEXT_ROW], self._scalars[ROWS] = len(rows), len(self._intents)
 
     def advance(self, until_us: int) -> Crossing | None:
         """Go on to a moment; what settles at it is done, what arrives at it is not.
@@ -196,7 +200,7 @@ class Admission:
                 self._out,
             )
             if why == MORE_POOL:
-                self._pool = _grown(self._pool, self._scalars)
+                self._pool = grown_pool(self._pool, self._scalars)
             elif why == MORE_OUT:
                 self._flush()
             elif why == CROSSED:
@@ -254,7 +258,8 @@ class Admission:
         self._scalars[OUT] = 0
 
 
-def _block(intents: Intents) -> Block:
+def block_of(intents: Intents) -> Block:
+    """What the kernel reads of them."""
     return Block(**{name: getattr(intents, name) for name in Block._fields})
 
 
@@ -277,7 +282,7 @@ def _pool(capacity: int) -> Pool:
     )
 
 
-def _grown(pool: Pool, scalars: NDArray[np.int64]) -> Pool:
+def grown_pool(pool: Pool, scalars: NDArray[np.int64]) -> Pool:
     """Twice the room for events to come."""
     capacity, free = len(pool.kind), int(scalars[FREE])
     twice = _pool(2 * capacity)

@@ -41,6 +41,7 @@ from costsim.simulation.kernel_layout import (
     NOW,
     OUT,
     PROVIDER,
+    ROWS,
     SETTLE,
     SWITCHED_OFF,
     THROTTLED,
@@ -212,7 +213,7 @@ def admit(until, rules, tables, state, block, pool, out):
         Why it stopped.
     """
     s = state.scalars
-    rows = len(block.time_us)
+    rows = s[ROWS]
     room = len(out.row)
     scratch = state.scratch
     cells, units, limits, ends, periods = (

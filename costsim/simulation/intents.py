@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from costsim.simulation.draws import call_keys, threshold
-from costsim.simulation.kernel_layout import BILLED
+from costsim.simulation.kernel_layout import BILLED, Block
 from costsim.simulation.loop_tables import DAY_BITS, INDEX_BITS
+from costsim.simulation.ordering import in_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,12 +65,27 @@ class Intents:
 
 def intents_of(groups: Sequence[Calls], recorder: Recorder, tables: LoopTables) -> Intents:
     """The calls of some groups, sorted; absent ones are made by nobody."""
-    made = [calls for calls in groups if len(calls) and not calls.variant.absent]
-    parts = [_of_group(calls, recorder, tables) for calls in made]
-    if not parts:
+    made = _made(groups)
+    if not made:
         return empty_intents()
-    whole = Intents.join(parts)
-    return whole.take(np.lexsort((whole.sequence, whole.user, whole.time_us)))
+    return Intents(**_columns(made, recorder, tables, _NAMES))
+
+
+def block_of_days(days: Sequence[Sequence[Calls]], recorder: Recorder, tables: LoopTables) -> Block:
+    """What the kernel reads of the calls of many days, each day's groups by themselves."""
+    made = [_made(groups) for groups in days]
+    count = sum(len(calls) for groups in made for calls in groups)
+    kinds = {name: column.dtype for name, column in vars(empty_intents()).items()}
+    found = {name: np.empty(count, kinds[name]) for name in Block._fields}
+    at = 0
+    for groups in made:
+        if groups:
+            columns = _columns(groups, recorder, tables, Block._fields)
+            after = at + len(columns["time_us"])
+            for name, column in columns.items():
+                found[name][at:after] = column
+            at = after
+    return Block(**found)
 
 
 def without_incidents(groups: Sequence[Calls]) -> list[Calls]:
@@ -89,42 +105,73 @@ def empty_intents() -> Intents:
     return Intents(**columns)
 
 
-def _of_group(calls: Calls, recorder: Recorder, tables: LoopTables) -> Intents:
-    count, variant = len(calls), calls.variant
-    feature = tables.features.index(calls.feature)
-    number = tables.stream(calls.feature, calls.cohort)
-    first_us, pace_ns = recorder.latency(calls)
-    index = calls.index.astype(np.int64)
+def _made(groups: Sequence[Calls]) -> list[Calls]:
+    return [calls for calls in groups if len(calls) and not calls.variant.absent]
 
-    def constant(value: int, kind: Any = np.int64) -> NDArray[Any]:
-        return np.full(count, value, kind)
 
-    most = recorder.demand.tokens_of(calls.feature, calls.cohort)[1].max
-    return Intents(
-        time_us=calls.time_us.astype(np.int64),
-        user=calls.user,
-        sequence=(number << (DAY_BITS + INDEX_BITS)) + (calls.day << INDEX_BITS) + index,
-        key=call_keys(recorder.demand.seed, calls.feature, calls.cohort, calls.day, calls.index),
-        stream=constant(number, np.int32),
-        variant=constant(tables.variant(variant), np.int32),
-        feature=constant(feature, np.int32),
-        route=constant(tables.route(variant.route), np.int32),
-        reaction=constant(_reaction(tables, calls), np.int32),
-        session=calls.session,
-        input_tokens=calls.input_tokens.astype(np.int64),
-        cached_tokens=np.zeros(count, np.int64)
-        if calls.cached_tokens is None
-        else calls.cached_tokens.astype(np.int64),
-        output_tokens=calls.output_tokens.astype(np.int64),
-        max_output=constant(-1 if most is None else most),
-        first_us=first_us.astype(np.int64),
-        pace_ns=pace_ns.astype(np.int64),
-        error_below=constant(threshold(variant.error_rate)),
-        billed=constant(BILLED.index(variant.billed), np.int32),
+def _columns(
+    groups: Sequence[Calls], recorder: Recorder, tables: LoopTables, names: Sequence[str]
+) -> dict[str, NDArray[Any]]:
+    """Some columns of the calls of some groups, in the written order.
+
+    What is the same for all calls of a group is written once, in order.
+    """
+    sizes = [len(calls) for calls in groups]
+    streams = [tables.stream(calls.feature, calls.cohort) for calls in groups]
+
+    def joined(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate(list(parts))
+
+    sequence = joined(
+        ((number << DAY_BITS) + calls.day << INDEX_BITS) + calls.index.astype(np.int64)
+        for number, calls in zip(streams, groups, strict=True)
     )
+    user = joined(calls.user for calls in groups)
+    order, time = in_order(joined(calls.time_us for calls in groups), user, sequence)
+    which = np.repeat(np.arange(len(groups), dtype=np.int16), sizes).take(order)
+    latency = [recorder.latency(calls) for calls in groups]
+    keys = (call_keys(recorder.demand.seed, c.feature, c.cohort, c.day, c.index) for c in groups)
+
+    def by_group(value: Callable[[Calls], int], kind: Any = np.int32) -> NDArray[Any]:
+        return np.array([value(calls) for calls in groups], kind).take(which)
+
+    def drawn(parts: Iterable[NDArray[Any]], kind: Any = np.int64) -> NDArray[Any]:
+        return joined(parts).take(order).astype(kind, copy=False)
+
+    def most(calls: Calls) -> int:
+        found = recorder.demand.tokens_of(calls.feature, calls.cohort)[1].max
+        return -1 if found is None else found
+
+    made: dict[str, Callable[[], NDArray[Any]]] = {
+        "time_us": lambda: time,
+        "user": lambda: user.take(order),
+        "sequence": lambda: sequence.take(order),
+        "key": lambda: drawn(keys, np.uint64),
+        "stream": lambda: np.array(streams, np.int32).take(which),
+        "variant": lambda: by_group(lambda c: tables.variant(c.variant)),
+        "feature": lambda: by_group(lambda c: tables.features.index(c.feature)),
+        "route": lambda: by_group(lambda c: tables.route(c.variant.route)),
+        "reaction": lambda: by_group(lambda c: _reaction(tables, c)),
+        "session": lambda: drawn((c.session for c in groups), np.int32),
+        "input_tokens": lambda: drawn(c.input_tokens for c in groups),
+        "cached_tokens": lambda: drawn(
+            np.zeros(len(c), np.int32) if c.cached_tokens is None else c.cached_tokens
+            for c in groups
+        ),
+        "output_tokens": lambda: drawn(c.output_tokens for c in groups),
+        "max_output": lambda: by_group(most, np.int64),
+        "first_us": lambda: drawn(pair[0] for pair in latency),
+        "pace_ns": lambda: drawn(pair[1] for pair in latency),
+        "error_below": lambda: by_group(lambda c: threshold(c.variant.error_rate), np.int64),
+        "billed": lambda: by_group(lambda c: BILLED.index(c.variant.billed)),
+    }
+    return {name: made[name]() for name in names}
 
 
 def _reaction(tables: LoopTables, calls: Calls) -> int:
     """Calls that an incident adds react as the feature's ordinary ones."""
     known = tables.reactions
     return known.get((calls.feature, calls.cohort), known[calls.feature, "traffic"])
+
+
+_NAMES = tuple(f.name for f in fields(Intents))

@@ -37,8 +37,8 @@ ARRIVE: Final = 4
 CAME_BACK: Final = 1
 MOVED: Final = 2
 
-NEXT_ROW, HEAP, FREE, OUT, WATCHED, NOW, ALERT_AT, EDITION = range(8)
-"""Scalars of the state."""
+NEXT_ROW, HEAP, FREE, OUT, WATCHED, NOW, ALERT_AT, EDITION, ROWS = range(9)
+"""Scalars of the state; `ROWS` is where the intended calls end."""
 
 
 class Rules(NamedTuple):

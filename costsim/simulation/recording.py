@@ -14,6 +14,7 @@ from costsim.records.schema import to_table
 from costsim.simulation.calls import Calls
 from costsim.simulation.demand import Demand
 from costsim.simulation.ids import fixed_ids
+from costsim.simulation.ordering import in_order
 from costsim.simulation.routes import RoutePrices, route_prices
 from costsim.simulation.streams import key, stream
 from costsim.simulation.truth import truth_table
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from costsim.simulation.settings import Feature
-
-COARSE_BITS = 21  # two seconds: a day of 25 hours has fewer than 2**16 of them
 
 
 class Unseen(NamedTuple):
@@ -97,7 +96,7 @@ class Recorder:
         if not seen:
             return RecordedDay(to_table({}, 0), truth_table(absent), self._unseen(hidden))
         columns = {name: np.concatenate([getattr(p, name) for p in seen]) for name in _PLAIN}
-        order, columns["time_us"] = _order(columns["time_us"], columns["user"], columns["index"])
+        order, columns["time_us"] = in_order(columns["time_us"], columns["user"], columns["index"])
         which = np.repeat(np.arange(len(seen)), [len(p) for p in seen])
         which = which.take(order)
         for name in _PLAIN[1:]:
@@ -259,26 +258,3 @@ def session_head(feature: str, cohort: str, day: int) -> str:
 def prompt_hash(feature: str, version: str) -> str:
     """Hash of a feature's system prompt in one version."""
     return f"{key(feature, version):08x}"
-
-
-def _order(
-    time: NDArray[np.int64], user: NDArray[np.int32], index: NDArray[np.int32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Order by (time, user, sequence), and the times in it.
-
-    NumPy sorts small integers by radix, and what is nearly sorted in one merge: first by two
-    seconds, then by the time itself. Ties of time are rare, so the full sort is too.
-    """
-    if not len(time):
-        return np.empty(0, np.int64), time
-    coarse = time - time.min()
-    coarse >>= COARSE_BITS
-    if coarse.max() < 1 << 16:
-        order = np.argsort(coarse.astype(np.uint16), kind="stable")
-        nearly = time.take(order)
-        order = order.take(np.argsort(nearly, kind="stable"))
-        ordered = time.take(order)
-        if not (ordered[1:] == ordered[:-1]).any():
-            return order, ordered
-    order = np.lexsort((index, user, time))
-    return order, time[order]

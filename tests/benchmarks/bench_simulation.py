@@ -16,7 +16,8 @@ import numpy as np
 from costsim.records.writer import DatasetWriter
 from costsim.simulation import Scenario, load_scenario, simulate
 from costsim.simulation.demand import Demand
-from costsim.simulation.recording import Recorder, _order
+from costsim.simulation.ordering import in_order
+from costsim.simulation.recording import Recorder
 from costsim.simulation.world import play
 
 
@@ -45,7 +46,7 @@ def phases(scenario: Scenario) -> dict[str, float]:
                 for name in ("time_us", "user", "index")
             ]
             before = perf_counter()
-            _order(*columns)
+            in_order(*columns)
             sort = perf_counter() - before
             before = perf_counter()
             table = recorder.day(day, calls).table

@@ -9,7 +9,7 @@ from costsim.simulation import compiling
 
 def test_code_is_kept_under_a_name_that_every_source_changes(tmp_path, monkeypatch):
     names = {compiling.compiled_kernel().py_func.__qualname__}
-    for number, module in enumerate(compiling._SOURCES):
+    for number, module in enumerate(compiling.SOURCES):
         changed = tmp_path / f"{number}.py"
         source = Path(module.__file__).read_text(encoding="utf-8")
         changed.write_text(source + "# changed\n")
@@ -18,7 +18,7 @@ def test_code_is_kept_under_a_name_that_every_source_changes(tmp_path, monkeypat
             kernel = compiling.compiled_kernel()
         names.add(kernel.py_func.__qualname__)
         assert kernel.py_func.__qualname__ in kernel._cache._impl.filename_base
-    assert len(names) == 1 + len(compiling._SOURCES)
+    assert len(names) == 1 + len(compiling.SOURCES)
 
 
 def test_only_a_kernel_that_is_not_kept_yet_says_that_it_is_compiled(tmp_path, monkeypatch, caplog):

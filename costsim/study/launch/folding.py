@@ -2,25 +2,38 @@
 
 Where only users have limits of their own, nobody's refusal changes what another is allowed. A user
 whose windows would never be full if nothing were refused is never refused: that month is its
-demand, call by call, and needs no simulation. The others are simulated without them.
+demand, call by call, and needs no simulation. The others are simulated without them, each alone.
+A cap of the organisation's month that is never reached changes nothing, and is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from costsim.limits.core import CALLS, NANO, OPEN
+from costsim.limits.core import NO_LIMIT
 from costsim.limits.ladder import ACTING
 from costsim.limits.rules import rules_of
-from costsim.limits.windows import window_edges
+from costsim.prices.unit import PICO_PER_NANO
 from costsim.simulation.compiled_rules import compile_rules
-from costsim.simulation.intents import Intents
-from costsim.simulation.loop_tables import DAY_BITS, INDEX_BITS
-from costsim.study.launch.tally import LimitTally, nothing_tallied, rule_count, tally
+from costsim.simulation.kernel_layout import Block
+from costsim.study.launch.as_meant_kernel import (
+    IN_MONTH,
+    MEANT,
+    OPEN_MONTH,
+    OPEN_WEEK,
+    SIZED_MONTH,
+    SIZED_WEEK,
+    TOLD,
+    Meant,
+    OpenCalls,
+    Windows,
+)  # fmt: skip
+from costsim.study.launch.compiled_sums import sums_kernel_of
+from costsim.study.launch.summing import SummedAdmission, by_minute, sums_of, user_rules
+from costsim.study.launch.tally import LimitTally, nothing_tallied, rule_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,25 +45,26 @@ if TYPE_CHECKING:
     from costsim.study.launch.rehearsal import Rehearsal
 
     Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
+
+OPEN_CALLS = 16_384
+"""Room for calls in flight, to begin with."""
 
 
-class Part(NamedTuple):
-    """Intended calls up to a moment."""
+class _AsMeant(NamedTuple):
+    """A month of which nothing is refused."""
 
-    end_us: int
-    intents: Intents
+    cells: Ints
+    too_large: Bools
+    peaks: Ints
+    under_way: Ints
 
 
-class _Calls(NamedTuple):
-    """A month's calls as they go when nobody is refused, by request caps."""
+class _ByUser(NamedTuple):
+    """Calls of some users, by user and time, and where each user's begin."""
 
-    tally: LimitTally
-    end_us: Ints
-    bound_nano: Ints
-    total_nano: Ints
-    bound_tokens: Ints
-    tokens: Ints
-    too_large: NDArray[np.bool_]
+    block: Block
+    first: Ints
 
 
 def can_fold(rehearsal: Rehearsal, policy: Policy | None) -> bool:
@@ -74,16 +88,28 @@ class FoldedMonth:
     Parameters
     ----------
     rehearsal : Rehearsal
-    parts : sequence of Part
-        Its days, in order.
+    block : Block
+        Its intended calls, in order.
     """
 
-    def __init__(self, rehearsal: Rehearsal, parts: Sequence[Part]) -> None:
+    def __init__(self, rehearsal: Rehearsal, block: Block) -> None:
         self.rehearsal = rehearsal
-        self.parts = parts
+        self.block = block
+        self.end_us = rehearsal.month.range_us(rehearsal.month.days)[1]
         self.users = len(rehearsal.tables.arrays.tier_of)
-        self._plain: dict[tuple[int | None, int, int], _Calls] = {}
-        self._peaks: dict[tuple[object, ...], Ints] = {}
+        self._found: dict[object, _AsMeant] = {}
+
+    @property
+    def calls(self) -> Ints:
+        """How many calls of each stream each user means to make; shape (streams, users)."""
+        return np.ascontiguousarray(self._known.cells[..., MEANT])
+
+    @property
+    def open(self) -> LimitTally:
+        """The month where nothing stands between what is meant and what is called."""
+        if not self.rehearsal.open:
+            return self.simulate(None)
+        return self._tally(OPEN_MONTH, OPEN_WEEK, MEANT, self._known.cells, 0)
 
     def run(
         self,
@@ -95,47 +121,101 @@ class FoldedMonth:
 
         Users whose windows never fill pass no limit; what the others do goes into `passed`.
         """
-        if not can_fold(self.rehearsal, policy):
-            return self.simulate(policy, None, spent, passed)
-        free = self.untouched(policy)
+        return next(self.runs([policy], spent, passed))
+
+    def runs(
+        self,
+        policies: Sequence[Policy],
+        spent: SpendByMinute | None = None,
+        passed: PassedLimits | None = None,
+    ) -> Iterator[LimitTally]:
+        """The month under each of some limits."""
+        alone = [self._alone(policy, spent) for policy in policies]
+        free = {at: self.untouched(own) for at, own in enumerate(alone) if own is not None}
+        those = self._by_user(~np.logical_and.reduce([*free.values()])) if free else None
+        for at, (policy, own) in enumerate(zip(policies, alone, strict=True)):
+            found = None
+            if own is not None and those is not None:
+                found = self._folded(own, free[at], those, spent, policy, passed)
+            yield self.simulate(policy, spent, passed) if found is None else found
+
+    def _alone(self, policy: Policy, spent: SpendByMinute | None) -> Policy | None:
+        """What may be tried user by user: the limits, or but for the organisation's month."""
+        if can_fold(self.rehearsal, policy):
+            return policy
+        month = self.rehearsal.month
+        if (
+            spent is not None
+            or month.days != month.month
+            or [*policy.organisation.stated] != ["month_usd"]
+        ):
+            return None
+        own = policy.model_copy(update={"enforce_organisation": False})
+        return own if can_fold(self.rehearsal, own) else None
+
+    def _folded(
+        self,
+        own: Policy,
+        free: Bools,
+        those: _ByUser,
+        spent: SpendByMinute | None,
+        policy: Policy,
+        passed: PassedLimits | None,
+    ) -> LimitTally | None:
+        """The month where each user is alone; None where the organisation's cap may be reached."""
+        found, rules = self._as_meant(own), rule_count(own)
+        there = self._tally(SIZED_MONTH, SIZED_WEEK, TOLD, found.cells, rules).of_users(free)
         if spent is not None and spent.needed:
-            calls, theirs = self._calls(policy), free[self._user]
-            spent.add(self._time[theirs], calls.end_us[theirs], calls.total_nano[theirs])
-        there = _sized(self._calls(policy).tally.of_users(free), rule_count(policy))
-        return there.plus(self.simulate(policy, ~free, spent, passed))
+            self.note(spent, own, free)
+        admission = SummedAdmission(self.rehearsal, own, spent, watched=policy is not own)
+        touched = np.flatnonzero(~free)
+        there = there.plus(admission.users(those.block, those.first, touched, self.end_us))
+        if passed is not None:
+            passed.add_accounts(admission.overspent)
+        if policy is not own:
+            # never more than all that is spent, and what is in flight; one call more is asked for
+            at_once = int(np.cumsum(found.under_way + admission.under_way).max())
+            most = int(there.month_nano.sum()) + (at_once + 1) * self._dearest_nano(own)
+            if most > policy.organisation.stated["month_usd"]:
+                return None
+        return there
+
+    def _dearest_nano(self, policy: Policy) -> int:
+        """No call is held for more."""
+        arrays, caps = self.rehearsal.tables.arrays, policy.request
+        tokens = int(self.block.input_tokens.max(initial=0))
+        tokens = min(tokens, caps.max_input_tokens or tokens)
+        dearest = max(int(arrays.input_pico.max()), int(arrays.cached_pico.max()))
+        pico = tokens * dearest + caps.max_output_tokens * int(arrays.output_pico.max())
+        return pico // PICO_PER_NANO + 1
 
     def simulate(
         self,
         policy: Policy | None,
-        users: NDArray[np.bool_] | None,
         spent: SpendByMinute | None = None,
         passed: PassedLimits | None = None,
     ) -> LimitTally:
-        """The month of some users, or of all, by the admission kernel."""
-        loop, rules = self.rehearsal.loop(policy), rule_count(policy)
-        found = nothing_tallied(self.rehearsal, rules)
-        for part in self.parts:
-            intents = part.intents
-            if users is not None:
-                intents = intents.take(np.flatnonzero(users[intents.user]))
-            attempts = loop.day(intents, part.end_us)
-            if spent is not None:
-                spent.add_attempts(attempts)
-            found = found.plus(tally(attempts, self.rehearsal, rules))
+        """The month of everybody, in the order of time."""
+        admission = SummedAdmission(self.rehearsal, policy, spent)
+        found = admission.whole(self.block, self.end_us)
         if passed is not None:
-            passed.add_accounts(loop.overspent)
+            passed.add_accounts(admission.overspent)
         return found
 
-    def untouched(self, policy: Policy) -> NDArray[np.bool_]:
+    def note(self, spent: SpendByMinute, policy: Policy | None, users: Bools) -> None:
+        """Book dollars of users who are never refused, or without limits of all, by the minute."""
+        sums = sums_of(self.rehearsal, (1, self.users, 1), 0, spent)
+        tables = self.rehearsal.tables.arrays
+        sums_kernel_of("noted")(tables, self.block, _request(policy), users, sums)
+
+    def untouched(self, policy: Policy) -> Bools:
         """Users who are never refused, shape (users,)."""
-        calls = self._calls(policy)
-        large = np.bincount(self._user[calls.too_large], minlength=self.users)
-        free = large == 0
+        found = self._as_meant(policy)
+        free = ~found.too_large
         compiled = compile_rules(policy, self.rehearsal.tables)
-        for number, rule in enumerate(rules_of(policy)):
-            if rule.scope == "user":
-                at = int(compiled.offset[number])
-                free &= self.peaks(policy, rule) <= compiled.limit[at : at + self.users]
+        for number in range(found.peaks.shape[1]):
+            at = int(compiled.offset[number])
+            free &= found.peaks[:, number] <= compiled.limit[at : at + self.users]
         return np.asarray(free)
 
     def peaks(self, policy: Policy, rule: Rule) -> Ints:
@@ -143,115 +223,85 @@ class FoldedMonth:
 
         In the rule's unit, whatever its own limit.
         """
-        key = (rule.unit, rule.period, policy.time_zone, *_request(policy))
-        if key not in self._peaks:
-            from costsim.study.launch.peak_kernel import peaks
+        return np.asarray(self._as_meant(policy).peaks[:, rules_of(policy).index(rule)])
 
-            calls = self._calls(policy)
-            found = np.zeros(self.users, np.int64)
-            if rule.unit == NANO:
-                ask, used = calls.bound_nano, calls.total_nano
-            elif rule.unit == CALLS:
-                ask = np.ones(len(self._time), np.int64)
-                used = np.zeros_like(ask) if rule.period == OPEN else ask
-            else:
-                ask, used = calls.bound_tokens, calls.tokens
-            window = self._windows(policy, rule.period)
-            order, first = self._by_user
-            time, end, window, ask, used = (  # in one sweep, user by user
-                column.take(order) for column in (self._time, calls.end_us, window, ask, used)
+    @property
+    def _known(self) -> _AsMeant:
+        """What does not depend on limits: of any that were looked at, or of none."""
+        return next(iter(self._found.values()), None) or self._as_meant(None)
+
+    def _as_meant(self, policy: Policy | None) -> _AsMeant:
+        tables, request = self.rehearsal.tables, _request(policy)
+        kinds = (
+            [(r.unit, r.period) for r in rules_of(policy) if r.scope == "user"] if policy else []
+        )
+        key = (*request.tolist(), *kinds, policy and policy.time_zone)
+        if key in self._found:
+            return self._found[key]
+        streams, users, count = len(tables.streams), self.users, len(kinds)
+        rules = user_rules(policy, compile_rules(policy, tables))
+        meant = Meant(
+            cells=np.zeros((streams, users, 7), np.int64),
+            too_large=np.zeros(users, np.int64),
+            uncapped=_request(None),
+            under_way=by_minute(self.rehearsal),
+        )
+        windows = Windows(
+            peaks=np.zeros((users, count), np.int64),
+            present=np.full((users, count), -1, np.int64),
+            filled=np.zeros((users, count), np.int64),
+            last=np.full(users, -1, np.int64),
+        )
+        spans = sums_of(self.rehearsal, (1, 1, 1), 0, None).spans
+        under_way, done = _open_calls(OPEN_CALLS), 0
+        while (
+            done := sums_kernel_of("made_as_meant")(
+                done, tables.arrays, self.block, request, spans, rules, meant, windows, under_way
             )
-            peaks(first, time, end, window, ask, used, found)
-            self._peaks[key] = found
-        return self._peaks[key]
+        ) < len(self.block.time_us):
+            under_way = _more_open_calls(under_way)
+        found = _AsMeant(meant.cells, meant.too_large > 0, windows.peaks, meant.under_way)
+        self._found[key] = found
+        return found
 
-    def _windows(self, policy: Policy, period: int) -> Ints:
-        """Number of the window of each call."""
-        if period == OPEN:
-            return np.zeros(len(self._time), np.int64)
-        tables = self.rehearsal.tables
-        begin, end = tables.origin_us, tables.origin_us + tables.end_us
-        edges = np.array(window_edges(period, begin, end, policy.zone), np.int64) - begin
-        return np.asarray(np.searchsorted(edges, self._time, side="right"), np.int64)
+    def _by_user(self, users: Bools) -> _ByUser:
+        own = self.block.user
+        rows = np.flatnonzero(users[own])
+        numbers = own[rows].astype(np.uint16 if self.users < 2**16 else np.int64)
+        rows = rows[np.argsort(numbers, kind="stable")]
+        first = np.cumsum([0, *np.bincount(numbers, minlength=self.users)])
+        return _ByUser(Block(*(column.take(rows) for column in self.block)), first)
 
-    @cached_property
-    def _time(self) -> Ints:
-        return np.concatenate([part.intents.time_us for part in self.parts])
-
-    @cached_property
-    def _user(self) -> NDArray[np.int32]:
-        return np.concatenate([part.intents.user for part in self.parts])
-
-    @cached_property
-    def _by_user(self) -> tuple[Ints, Ints]:
-        """Calls by user and time, and where each user's begin."""
-        order = np.argsort(self._user.astype(np.uint16 if self.users < 2**16 else np.int64),
-                           kind="stable")  # fmt: skip
-        counts = np.bincount(self._user, minlength=self.users)
-        return order, np.concatenate([[0], np.cumsum(counts)])
-
-    def _calls(self, policy: Policy) -> _Calls:
-        key = _request(policy)
-        if key not in self._plain:
-            parts = [self._of_part(part.intents, policy) for part in self.parts]
-            columns = [np.concatenate(each) for each in zip(*parts, strict=True)]
-            self._plain[key] = _Calls(self._tally(parts), *columns)
-        return self._plain[key]
-
-    def _of_part(self, intents: Intents, policy: Policy) -> tuple[Ints, ...]:
-        """Columns of :class:`_Calls` but the first."""
-        cap_in, cap_out, cap_held = _request(policy)
-        most = np.where(intents.max_output < 0, cap_out, np.minimum(intents.max_output, cap_out))
-        out, held = np.minimum(intents.output_tokens, most), np.minimum(most, cap_held)
-        cost, tokens_in = self.rehearsal.cost, intents.input_tokens
-        bound = cost(intents, cached_tokens=np.zeros_like(tokens_in), output_tokens=held)
-        prices = self.rehearsal.recorder.prices
-        if (prices.cached_pico > prices.input_pico).any():  # a hold is by the dearest rate
-            bound = np.maximum(bound, cost(intents, cached_tokens=tokens_in, output_tokens=held))
-        latency = intents.first_us + out * intents.pace_ns // 1000
-        large = np.zeros(len(out), np.bool_) if cap_in is None else tokens_in > cap_in
-        return (
-            intents.time_us + latency,
-            bound,
-            cost(intents, output_tokens=out),
-            tokens_in + held,
-            tokens_in + out,
-            np.asarray(large),
-        )
-
-    def _tally(self, parts: Sequence[tuple[Ints, ...]]) -> LimitTally:
+    def _tally(self, month: int, week: int, calls: int, cells: Ints, rules: int) -> LimitTally:
         """Everybody's month where nothing is refused."""
-        streams = len(self.rehearsal.tables.streams)
-        found = nothing_tallied(self.rehearsal, 0)
-        month, week, made, calls = (np.zeros(streams * self.users, np.int64) for _ in range(4))
-        span = self.rehearsal.month
-        for part, columns in zip(self.parts, parts, strict=True):
-            intents, nano = part.intents, columns[2]
-            cell = (intents.sequence >> (DAY_BITS + INDEX_BITS)) * self.users + intents.user
-            for sums, days in ((month, span.month), (week, span.week)):
-                there = np.flatnonzero(self.rehearsal.within(intents, days))
-                if len(there):
-                    sums += np.bincount(cell[there], nano[there], len(sums)).astype(np.int64)
-            told = self.rehearsal.within(intents, span.month)
-            made += np.bincount(cell[told], minlength=len(made))
-            told |= self.rehearsal.within(intents, span.week)
-            calls += np.bincount(cell[told], minlength=len(calls))
-        shape = (streams, self.users)
-        return found._replace(
-            month_nano=month.reshape(shape),
-            week_nano=week.reshape(shape),
-            made=made.reshape(shape),
-            calls=calls.reshape(shape),
+        return nothing_tallied(self.rehearsal, rules)._replace(
+            month_nano=cells[..., month].copy(),
+            week_nano=cells[..., week].copy(),
+            made=cells[..., IN_MONTH].copy(),
+            calls=cells[..., calls].copy(),
         )
 
 
-def _request(policy: Policy) -> tuple[int | None, int, int]:
+def _request(policy: Policy | None) -> Ints:
+    """Most input, most output and most output held; -1 where there is none."""
+    if policy is None:
+        return np.array([-1, -1, NO_LIMIT], np.int64)
     caps = policy.request
-    return caps.max_input_tokens, caps.max_output_tokens, caps.held_output_tokens
+    most = -1 if caps.max_input_tokens is None else caps.max_input_tokens
+    return np.array([most, caps.max_output_tokens, caps.held_output_tokens], np.int64)
 
 
-def _sized(found: LimitTally, rules: int) -> LimitTally:
-    """With room for the refusals of so many rules."""
-    users = found.calls.shape[1]
-    empty = np.zeros((rules, users), np.int64)
-    return found._replace(reasons=np.concatenate([found.reasons, empty]))
+def _open_calls(room: int) -> OpenCalls:
+    nodes = np.zeros((room, 7), np.int64)
+    nodes[:, 0] = np.arange(1, room + 1)
+    nodes[-1, 0] = -1
+    return OpenCalls(np.zeros(1, np.int64), nodes)
+
+
+def _more_open_calls(full: OpenCalls) -> OpenCalls:
+    """Twice the room."""
+    room = len(full.nodes)
+    twice = _open_calls(2 * room)
+    twice.nodes[:room] = full.nodes
+    twice.free[0] = room
+    return twice

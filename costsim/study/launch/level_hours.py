@@ -77,6 +77,12 @@ class SpendByMinute:
             took = intents.first_us + intents.output_tokens * intents.pace_ns // 1000
             self.add(intents.time_us, intents.time_us + took, self._rehearsal.cost(intents))
 
+    @property
+    def arrays(self) -> tuple[Ints, Ints, Ints]:
+        """What :func:`costsim.study.launch.sums_kernel.note` adds to, and needs to know."""
+        known = [self._start, self._delay, int(self._checks)]
+        return self._nano, np.array(self._edges, np.int64), np.array(known, np.int64)
+
     def hours(self) -> dict[str, float]:
         """Hours of the told month at each stretch, the highest level that is on; to the minute."""
         if not self.needed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from costsim.show.formats import share
 from costsim.simulation.loading import load_scenario
 from costsim.simulation.run import downgrades_of, policy_of
 from costsim.study.launch.candidates import CapRange, candidates, cap_range, with_caps
-from costsim.study.launch.folding import FoldedMonth, Part
+from costsim.study.launch.folding import FoldedMonth
 from costsim.study.launch.gate import Gate, load_gate, parse_gate
 from costsim.study.launch.month import LaunchMonth, launch_month
 from costsim.study.launch.recommendation import Recommendation
@@ -23,7 +23,6 @@ from costsim.study.launch.rehearsal import Rehearsal
 from costsim.study.launch.search import (
     Growth,
     SearchTask,
-    grown_rows,
     halved,
     miss,
     ranked,
@@ -44,6 +43,9 @@ DEFAULT_GATE = parse_gate(
 """What is looked for without a gate: the budget kept, and ordinary users left in peace."""
 FACTORS = (1.25, 1.5, 2.0)
 """Growth of tokens that a suggestion is tried on."""
+GROWTHS = tuple(Growth(factor, heavy) for heavy in (False, True) for factor in FACTORS)
+GROWN_SEEDS = 2
+"""So many of the check's seeds are tried with each growth, too."""
 TOO_MANY = 0.05
 """A cap on a request's size that refuses more of a feature's calls is not kept in the search."""
 SEARCH, CHECK = 12, 13
@@ -151,12 +153,19 @@ def recommend_limits(
             "account": "",
         }
     )
-    new = study_seeds(seed, CHECK, check_seeds)
-    tasks = [SearchTask(month, (base, suggested), downgrades, one) for one in new]
-    checked = pd.DataFrame([row for rows in in_parallel(search_rows, tasks) for row in rows])
-    checked = checked.sort_values(["variant", "seed"], ignore_index=True)
+    tasks = [
+        SearchTask(month, (base, suggested), downgrades, one, GROWTHS if at < GROWN_SEEDS else ())
+        for at, one in enumerate(study_seeds(seed, CHECK, check_seeds))
+    ]
+    rows: list[dict[str, float | str]] = []
+    tried_growths: dict[Growth, list[dict[str, float | str]]] = {one: [] for one in GROWTHS}
+    for each in in_parallel(search_rows, tasks):
+        rows += each.rows
+        for growth, more in each.grown.items():
+            tried_growths[growth] += more
+    checked = pd.DataFrame(rows).sort_values(["variant", "seed"], ignore_index=True)
     own = checked[checked["variant"] == suggested.name]
-    notes += _flips(month, suggested, downgrades, wanted, own, new[:2])
+    notes += _flips(suggested, wanted, own, tried_growths)
     return Recommendation(
         month, base, suggested, wanted, tuple(tried), searched, checked, wanted.judge(own),
         (f"The month is {month.words}.", *notes), seed,
@@ -168,16 +177,14 @@ def _prepared(
 ) -> tuple[Policy, dict[str, CapRange], list[str]]:
     """What is searched from, over which caps, and what a reader must know of it."""
     rehearsal = Rehearsal(month, seed, downgrades)
-    parts = [Part(day.end_us, day.intents) for day in rehearsal]
+    block = rehearsal.block()
     notes, cap = [], base.request.max_input_tokens
     start = base
     if cap is not None:
         names = rehearsal.tables.features
-        refused, calls = np.zeros(len(names)), np.zeros(len(names))
-        for part in parts:
-            large = part.intents.input_tokens > cap
-            refused += np.bincount(part.intents.feature, large, len(names))
-            calls += np.bincount(part.intents.feature, minlength=len(names))
+        large = block.input_tokens > cap
+        refused = np.bincount(block.feature, large, len(names))
+        calls = np.bincount(block.feature, minlength=len(names))
         shares = refused / np.maximum(calls, 1)
         worst = int(np.argmax(shares))
         if shares[worst] > TOO_MANY:
@@ -187,7 +194,7 @@ def _prepared(
                 f"max_input_tokens = {cap:,} refuses {share(shares[worst])} of the calls of "
                 f"{names[worst]} at any price; the search leaves it out."
             )
-    whole = FoldedMonth(rehearsal, parts)
+    whole = FoldedMonth(rehearsal, block)
     asked = with_caps(start, dict.fromkeys(("hour_usd", "day_usd", "month_usd"), 1.0), None, "one")
     ranges = {
         rule.cap: cap_range(whole.peaks(asked, rule) / 1e9)
@@ -198,12 +205,10 @@ def _prepared(
 
 
 def _flips(
-    month: LaunchMonth,
     suggested: Policy,
-    downgrades: tuple[tuple[str, str], ...],
     gate: Gate,
     own: pd.DataFrame,
-    seeds: Sequence[int],
+    found: Mapping[Growth, Sequence[Mapping[str, float | str]]],
 ) -> list[str]:
     """The assumptions that would turn the suggestion over, in words."""
     import pandas as pd
@@ -215,12 +220,6 @@ def _flips(
         f"{one.told(one.bound)}."
         for one in missed
     ]
-    growths = tuple(Growth(factor, heavy) for heavy in (False, True) for factor in FACTORS)
-    tasks = [SearchTask(month, (suggested,), downgrades, one, growths) for one in seeds]
-    found: dict[Growth, list[dict[str, float | str]]] = {growth: [] for growth in growths}
-    for each in in_parallel(grown_rows, tasks):
-        for growth, rows in each:
-            found[growth] += rows
     for heavy, who in ((False, "every call"), (True, "the calls of the heaviest 1% of users")):
         for factor in FACTORS:
             runs = pd.DataFrame(found[Growth(factor, heavy)])

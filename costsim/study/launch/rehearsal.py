@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from costsim.simulation.closed_run import needs_loop
 from costsim.simulation.demand import Demand
-from costsim.simulation.intents import Intents, intents_of, without_incidents
+from costsim.simulation.intents import Intents, block_of_days, intents_of, without_incidents
 from costsim.simulation.loop import Loop
 from costsim.simulation.loop_tables import LoopTables, tables_of
 from costsim.simulation.recording import Recorder
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from costsim.limits import Policy
     from costsim.simulation.admission import Attempts
     from costsim.simulation.calls import Calls
+    from costsim.simulation.kernel_layout import Block
     from costsim.study.launch.month import LaunchMonth
 
 
@@ -55,6 +56,11 @@ class Rehearsal:
         self.tables: LoopTables = tables_of(self.recorder)
 
     def __iter__(self) -> Iterator[RehearsedDay]:
+        for end, groups in self.groups():
+            yield self._day(end, groups)
+
+    def groups(self) -> Iterator[tuple[int, list[Calls]]]:
+        """The end of each local day, and the calls that begin on it."""
         calendar, demand = self.month.scenario.calendar, self.recorder.demand
         first, after = self.month.days
         spill: list[Calls] = []
@@ -65,7 +71,15 @@ class Rehearsal:
             spill = [late for g in groups if len(late := g.where(g.time_us >= end))]
             if day >= first:
                 today = [g.where((g.time_us >= start) & (g.time_us < end)) for g in groups]
-                yield self._day(end, [g for g in today if len(g)])
+                yield end, [g for g in today if len(g)]
+
+    def block(self) -> Block:
+        """All intended calls of the month, as the admission kernel reads them."""
+        return self.block_of([groups for _, groups in self.groups()])
+
+    def block_of(self, days: Sequence[Sequence[Calls]]) -> Block:
+        """Those of some groups, day by day."""
+        return block_of_days(days, self.recorder, self.tables)
 
     def _day(self, end_us: int, groups: list[Calls]) -> RehearsedDay:
         intents = intents_of(groups, self.recorder, self.tables)
@@ -86,21 +100,14 @@ class Rehearsal:
         """A run under limits, to be fed day by day."""
         return Loop(self.tables, policy)
 
-    def cost(
-        self,
-        intents: Intents,
-        *,
-        cached_tokens: NDArray[np.int64] | None = None,
-        output_tokens: NDArray[np.int64] | None = None,
-    ) -> NDArray[np.int64]:
-        """Nano-dollars of each intended call, made as intended or with other tokens."""
-        cached = intents.cached_tokens if cached_tokens is None else cached_tokens
-        out = intents.output_tokens if output_tokens is None else output_tokens
-        found = np.zeros(len(intents), np.int64)
+    def cost(self, intents: Intents | Block) -> NDArray[np.int64]:
+        """Nano-dollars of each intended call, made as intended."""
+        found = np.zeros(len(intents.time_us), np.int64)
         for route in np.flatnonzero(np.bincount(intents.route)).tolist():
             rows = np.flatnonzero(intents.route == route)
+            columns = (intents.time_us, intents.input_tokens, intents.cached_tokens)
             found[rows] = self.recorder.prices.cost(
-                route, intents.time_us[rows], intents.input_tokens[rows], cached[rows], out[rows]
+                route, *(column[rows] for column in (*columns, intents.output_tokens))
             )[1]
         return found
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from costsim.simulation.intents import without_incidents
 from costsim.simulation.loop_tables import DAY_BITS, INDEX_BITS
-from costsim.study.launch.folding import FoldedMonth, Part, can_fold
+from costsim.study.launch.folding import FoldedMonth, can_fold
 from costsim.study.launch.level_hours import SpendByMinute
 from costsim.study.launch.measures import intended, measures
 from costsim.study.launch.passed_limits import PassedLimits, pays_late
-from costsim.study.launch.rehearsal import Rehearsal, RehearsedDay
+from costsim.study.launch.rehearsal import Rehearsal
 from costsim.study.launch.tally import LimitTally, nothing_tallied, rule_count, tally
 from costsim.study.one_thread import one_thread
 
@@ -127,37 +128,31 @@ def folded_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
 
     Where nothing goes wrong, only users whom an incident touches fare otherwise.
     """
-    days = list(rehearsal)
+    days = [groups for _, groups in rehearsal.groups()]
     spent = {name: SpendByMinute(rehearsal, policy) for name in (OPEN, policy.name)}
-    parts = [Part(day.end_us, day.intents) for day in days]
     passed = PassedLimits(rehearsal, policy)
-    limited = FoldedMonth(rehearsal, parts).run(policy, spent[policy.name], passed)
-    calls, open_ = nothing_tallied(rehearsal, 0).calls, nothing_tallied(rehearsal, 0)
-    touched = np.zeros(calls.shape[1], np.bool_)
+    month = FoldedMonth(rehearsal, rehearsal.block_of(days))
+    limited, open_ = month.run(policy, spent[policy.name], passed), month.open
+    everybody = np.ones(month.users, np.bool_)
+    if spent[OPEN].needed:
+        month.note(spent[OPEN], None, everybody)
     nano = dict.fromkeys((OPEN, policy.name), 0)
-    for day in days:
-        calls = calls + intended_calls(rehearsal, day.intents)
-        open_ = open_.plus(open_tally(rehearsal, day.intents))
-        spent[OPEN].add_intents(day.intents)
-        touched[_touched(rehearsal, day)] = True
-        nano[OPEN] += _open_nano(rehearsal, day.plain)
     if rehearsal.month.scenario.incidents:
-        rows = [np.flatnonzero(touched[day.plain.user]) for day in days]
-        parts = [Part(d.end_us, d.plain.take(r)) for d, r in zip(days, rows, strict=True)]
-        other = FoldedMonth(rehearsal, parts).run(policy).month_nano.sum()
-        nano[policy.name] = int(other + limited.month_nano[:, ~touched].sum())
-    return PairedMonth(calls, {OPEN: open_, policy.name: limited}, nano, spent, passed)
-
-
-def _touched(rehearsal: Rehearsal, day: RehearsedDay) -> NDArray[np.int32]:
-    """Users whose calls of a day an incident added, changed or took away."""
-    by_incident = np.array([v.incident is not None for v in rehearsal.tables.variants])
-    changed = np.asarray(by_incident[day.intents.variant])
-    users: NDArray[np.int32] = day.intents.user[changed]
-    if len(day.plain) == len(changed) - int(changed.sum()):
-        return users
-    same = np.isin(day.plain.sequence, day.intents.sequence[~changed])
-    return np.concatenate([users, day.plain.user[~same]])
+        touched = ~everybody
+        for groups in days:
+            for calls in groups:
+                if calls.variant.incident is not None:
+                    touched[calls.user] = True
+        plain = [
+            [calls.where(touched[calls.user]) for calls in without_incidents(groups)]
+            for groups in days
+        ]
+        other = FoldedMonth(rehearsal, rehearsal.block_of(plain))
+        for name, all_, run in (
+            (OPEN, open_, other.open), (policy.name, limited, other.run(policy))
+        ):  # fmt: skip
+            nano[name] = int(run.month_nano.sum() + all_.month_nano[:, ~touched].sum())
+    return PairedMonth(month.calls, {OPEN: open_, policy.name: limited}, nano, spent, passed)
 
 
 def _open_nano(rehearsal: Rehearsal, intents: Intents) -> int:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from costsim.study.launch.folding import FoldedMonth, Part
+from costsim.study.launch.folding import FoldedMonth
 from costsim.study.launch.measures import intended, measures
 from costsim.study.launch.rehearsal import Rehearsal
-from costsim.study.launch.runs import OPEN, intended_calls, open_tally
+from costsim.study.launch.runs import OPEN
 from costsim.study.launch.statistics import estimate
-from costsim.study.launch.tally import nothing_tallied
 from costsim.study.one_thread import one_thread
 from costsim.study.parallel import in_parallel
 
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from costsim.limits import Policy
+    from costsim.simulation.kernel_layout import Block
     from costsim.study.launch.gate import Gate, Requirement
     from costsim.study.launch.month import LaunchMonth
 
@@ -51,42 +50,33 @@ HEAVY = 0.01
 """Share of active users who count as heavy: those of the most dollars."""
 
 
-def search_rows(task: SearchTask) -> list[dict[str, float | str]]:
-    """A row without limits, and one for each of the limits; see :func:`measures`."""
+class Searched(NamedTuple):
+    """Rows as :func:`measures` has them: without limits and with each, and for each growth."""
+
+    rows: list[dict[str, float | str]]
+    grown: dict[Growth, list[dict[str, float | str]]]
+
+
+def search_rows(task: SearchTask) -> Searched:
+    """What one seed says; growths are tried on the last of the limits, on the same demand."""
     with one_thread():
         rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
-        parts = [Part(day.end_us, day.intents) for day in rehearsal]
-        return _rows(task, rehearsal, parts)
+        block = rehearsal.block()
+        last = task._replace(policies=task.policies[-1:])
+        return Searched(
+            _rows(task, rehearsal, block),
+            {one: _rows(last, rehearsal, grown(rehearsal, block, one)) for one in task.growths},
+        )
 
 
-def grown_rows(task: SearchTask) -> list[tuple[Growth, list[dict[str, float | str]]]]:
-    """The rows of :func:`search_rows` for each growth of the task; demand is drawn once."""
-    with one_thread():
-        rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
-        parts = [Part(day.end_us, day.intents) for day in rehearsal]
-        return [
-            (growth, _rows(task, rehearsal, grown(rehearsal, parts, growth)))
-            for growth in task.growths
-        ]
-
-
-def _rows(
-    task: SearchTask, rehearsal: Rehearsal, parts: Sequence[Part]
-) -> list[dict[str, float | str]]:
-    month = FoldedMonth(rehearsal, parts)
-    calls = nothing_tallied(rehearsal, 0).calls
-    for part in parts:
-        calls = calls + intended_calls(rehearsal, part.intents)
-    wanted = intended(calls, rehearsal.tables)
-    if rehearsal.open:
-        open_ = nothing_tallied(rehearsal, 0)
-        for part in parts:
-            open_ = open_.plus(open_tally(rehearsal, part.intents))
-    else:
-        open_ = month.simulate(None, None)
+def _rows(task: SearchTask, rehearsal: Rehearsal, block: Block) -> list[dict[str, float | str]]:
+    month = FoldedMonth(rehearsal, block)
+    runs = month.runs(task.policies)
+    open_ = month.open
+    wanted = intended(month.calls, rehearsal.tables)
     rows: list[dict[str, float | str]] = []
     for name, limits in ((OPEN, None), *((p.name, p) for p in task.policies)):
-        found = open_ if limits is None else month.run(limits)
+        found = open_ if limits is None else next(runs)
         row: dict[str, float | str] = {"variant": name, "seed": task.seed}
         row |= measures(found, wanted, rehearsal.tables, limits)
         row["saved_usd"] = int(open_.month_nano.sum() - found.month_nano.sum()) / 1e9
@@ -94,25 +84,19 @@ def _rows(
     return rows
 
 
-def grown(rehearsal: Rehearsal, parts: Sequence[Part], growth: Growth) -> list[Part]:
+def grown(rehearsal: Rehearsal, block: Block, growth: Growth) -> Block:
     """The same calls with other numbers of input tokens."""
     users = len(rehearsal.tables.arrays.tier_of)
     chosen = np.ones(users, np.bool_)
     if growth.heavy_only:
-        nano = np.zeros(users)
-        for part in parts:
-            nano += np.bincount(part.intents.user, rehearsal.cost(part.intents), users)
+        nano = np.bincount(block.user, rehearsal.cost(block), users)
         most = max(round(HEAVY * int((nano > 0).sum())), 1)
         chosen[np.argsort(-nano, kind="stable")[most:]] = False
-    found = []
-    for end_us, intents in parts:
-        factor = np.where(chosen[intents.user], growth.factor, 1.0)
-        more = {
-            name: np.rint(getattr(intents, name) * factor).astype(np.int64)
-            for name in ("input_tokens", "cached_tokens")
-        }
-        found.append(Part(end_us, replace(intents, **more)))
-    return found
+    factor = np.where(chosen, growth.factor, 1.0)[block.user]
+    return block._replace(
+        input_tokens=np.rint(block.input_tokens * factor).astype(np.int64),
+        cached_tokens=np.rint(block.cached_tokens * factor).astype(np.int64),
+    )
 
 
 def halved(
@@ -136,7 +120,7 @@ def halved(
         upto = max(round(share * len(seeds)), done + 1)
         tasks = [SearchTask(month, tuple(left), downgrades, one) for one in seeds[done:upto]]
         for found in in_parallel(search_rows, tasks):
-            rows += found
+            rows += found.rows
             if progress:
                 progress(len(left))
         done = upto

@@ -9,10 +9,17 @@ from hypothesis import strategies as st
 
 from costsim.limits import parse_limits
 from costsim.limits.rules import rules_of
-from costsim.study.launch.folding import FoldedMonth, Part, can_fold
+from costsim.study.launch.folding import FoldedMonth, can_fold
 from costsim.study.launch.month import launch_month
 from costsim.study.launch.rehearsal import Rehearsal
-from costsim.study.launch.runs import folded_month, rows_of, streamed_month
+from costsim.study.launch.runs import (
+    folded_month,
+    intended_calls,
+    open_tally,
+    rows_of,
+    streamed_month,
+)
+from costsim.study.launch.tally import nothing_tallied, rule_count, tally
 
 FEATURES = {
     "chat": {"calls_per_week": 1_500, "reaction": "human", "cheaper": "batch"},
@@ -43,8 +50,22 @@ def rehearsal(small):
 
 
 @pytest.fixture(scope="module")
+def parts(rehearsal):
+    return list(rehearsal)
+
+
+@pytest.fixture(scope="module")
 def month(rehearsal):
-    return FoldedMonth(rehearsal, [Part(day.end_us, day.intents) for day in rehearsal])
+    return FoldedMonth(rehearsal, rehearsal.block())
+
+
+def streamed(rehearsal, parts, policy):
+    """Everybody's attempts day by day, added up by NumPy when all is over."""
+    loop, rules = rehearsal.loop(policy), rule_count(policy)
+    found = nothing_tallied(rehearsal, rules)
+    for part in parts:
+        found = found.plus(tally(loop.day(part.intents, part.end_us), rehearsal, rules))
+    return found
 
 
 def same(one, other):
@@ -68,7 +89,7 @@ amounts = st.one_of(st.none(), st.floats(-2.5, 2.0).map(lambda power: round(10**
     st.sampled_from(["UTC", "Asia/Kolkata"]),
 )  # fmt: skip
 def test_folding_changes_no_sum(
-    month, hour, day, month_usd, calls, opened, tokens, most, held, zone
+    month, parts, hour, day, month_usd, calls, opened, tokens, most, held, zone
 ):
     user = {"hour_usd": hour, "day_usd": day, "month_usd": month_usd, "day_calls": calls,
             "open_calls": opened, "hour_tokens": tokens}  # fmt: skip
@@ -85,8 +106,9 @@ def test_folding_changes_no_sum(
         }
     )
     assert can_fold(month.rehearsal, policy)
-    whole = month.simulate(policy, None)
+    whole = streamed(month.rehearsal, parts, policy)
     same(month.run(policy), whole)
+    same(month.simulate(policy), whole)
     refused = (whole.reasons > 0).any(axis=0)
     np.testing.assert_array_equal(~month.untouched(policy), refused)
 
@@ -99,7 +121,7 @@ def test_a_peak_is_the_smallest_limit_that_nobody_notices(month):
         name = month.rehearsal.tables.users[user]
         for usd, refused in ((peak[user] / 1e9, 0), ((peak[user] - 1) / 1e9, 1)):
             caps = {"user": {"by_user": {name: {rule.cap: usd}}}}
-            found = month.simulate(parse_limits({"name": "one", **caps}), None)
+            found = month.simulate(parse_limits({"name": "one", **caps}))
             assert (found.reasons.sum() > 0) == bool(refused)
 
 
@@ -121,13 +143,60 @@ def test_a_month_folded_is_the_month_streamed(rehearsal):
         {"accounting": "check"},
     ],
 )
-def test_what_users_share_is_simulated_in_full(rehearsal, month, change):
+def test_what_users_share_is_simulated_in_full(rehearsal, parts, month, change):
     policy = parse_limits({"name": "shared", "user": {"day_usd": 0.2}, **change})
     assert not can_fold(rehearsal, policy)
-    same(month.run(policy), month.simulate(policy, None))
+    same(month.run(policy), streamed(rehearsal, parts, policy))
 
 
 def test_errors_are_tried_again_and_so_simulated(small):
     scenario = small(features={"chat": {"errors": {"rate": 0.1}}})
     rehearsal = Rehearsal(launch_month(scenario), 3)
-    assert not can_fold(rehearsal, parse_limits({"name": "u", "user": {"day_usd": 1}}))
+    policy = parse_limits({"name": "u", "user": {"day_usd": 0.01}})
+    assert not can_fold(rehearsal, policy)
+    parts = list(rehearsal)
+    found = FoldedMonth(rehearsal, rehearsal.block())
+    for limits, own in ((None, found.open), (policy, found.run(policy))):
+        same(own, streamed(rehearsal, parts, limits))
+        assert own.retries.sum()
+
+
+def test_a_month_is_its_days(parts, month):
+    for name, column in zip(month.block._fields, month.block, strict=True):
+        whole = np.concatenate([getattr(day.intents, name) for day in parts])
+        np.testing.assert_array_equal(column, whole, err_msg=name)
+        assert column.dtype == whole.dtype
+
+
+@pytest.mark.parametrize(("usd", "in_full"), [(1_000, False), (0.0, True), (-0.2, True)])
+def test_a_months_cap_is_simulated_where_it_may_be_reached(small, monkeypatch, usd, in_full):
+    """So much above what the month costs without it."""
+    scenario = small(start="2024-03-01", days=31, features=FEATURES)
+    rehearsal = Rehearsal(launch_month(scenario), 3)
+    month, parts = FoldedMonth(rehearsal, rehearsal.block()), list(rehearsal)
+    keys = {"name": "m", "user": {"day_usd": 0.05}}
+    paid = int(month.run(parse_limits(keys)).month_nano.sum()) / 1e9
+    policy = parse_limits(keys | {"organisation": {"month_usd": round(paid * (1 + usd), 2)}})
+    full = []
+    simulate = FoldedMonth.simulate
+    monkeypatch.setattr(FoldedMonth, "simulate", lambda *given: full.append(1) or simulate(*given))
+    found = month.run(policy)
+    same(found, streamed(rehearsal, parts, policy))
+    assert (found.reasons[-2].sum() > 0) == (usd <= 0)  # the month of all: holds count
+    assert bool(full) == in_full
+
+
+def test_many_limits_at_once_are_each_of_them_alone(rehearsal, parts, month):
+    shared = {"organisation": {"month_usd": 20}}
+    policies = [
+        parse_limits({"name": f"p{usd}", "user": {"day_usd": usd}, **more})
+        for usd, more in ((0.02, {}), (0.1, shared), (9.0, {}), (0.1, {}))
+    ]
+    for policy, found in zip(policies, month.runs(policies), strict=True):
+        same(found, streamed(rehearsal, parts, policy))
+    meant = sum(intended_calls(rehearsal, part.intents) for part in parts)
+    np.testing.assert_array_equal(month.calls, meant)
+    open_ = nothing_tallied(rehearsal, 0)
+    for part in parts:
+        open_ = open_.plus(open_tally(rehearsal, part.intents))
+    same(month.open, open_)
