@@ -25,21 +25,26 @@ def demo(
 ) -> None:
     """The $40k week against calibrated detectors, one page.
 
-    Simulates the week, calibrates and compares detectors on other runs, replays the week.
+    Simulates the week, calibrates and compares detectors on other runs, replays the week. The
+    comparison is kept beside the records: the same one is not made again.
     """
     from costsim.cli.output import next_step, progress
     from costsim.report.incident import replay_incident
     from costsim.report.incident_sections import incident_page
     from costsim.report.page import check_target
     from costsim.simulation import load_scenario, simulate
-    from costsim.study import compare_detectors
+    from costsim.study.kept import kept_comparison
 
     wanted = load_scenario(scenario)
     check_target(out)
     with progress(wanted.days + 3, f"comparing detectors on {runs} other runs") as bar:
         # another seed than the week's: nothing is tuned on what it is shown on
-        study = compare_detectors(
-            wanted, replicates=runs, calibration_runs=calibration, seed=seed + 1
+        study = kept_comparison(
+            records.with_name(f"{records.name}.studies"),
+            wanted,
+            replicates=runs,
+            calibration_runs=calibration,
+            seed=seed + 1,
         )
         bar.update(1)
         bar.set_description(f"simulating {wanted.name}")

@@ -11,14 +11,14 @@ from costsim.detect.baselines import (
     SeasonalTrend,
     SmoothedHourOfWeek,
 )
-from costsim.detect.charts import CUSUM, GLR, CusumBank, Shewhart
+from costsim.detect.charts import CUSUM, GLR, Chart, CusumBank, Shewhart
 from costsim.detect.count_cusum import CountCusum
 from costsim.detect.count_glr import CountGLR
 from costsim.detect.detector import Detector
 from costsim.detect.dummies import AlwaysAlarm, NeverAlarm, RandomAlarm
 from costsim.detect.excess_dollars import ExcessDollars
 from costsim.detect.hours import HOURS_IN_WEEK
-from costsim.detect.presets import presets, seasonal_cusum, seasonal_ewma, seasonal_z_score
+from costsim.detect.presets import presets, seasonal_cusum, seasonal_z_score
 from costsim.detect.rules import (
     FeedSilence,
     FixedThreshold,
@@ -65,10 +65,10 @@ def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector
     return (
         seasonal_cusum(),
         seasonal_z_score(),
-        seasonal_ewma(),
         _of_a_day("tier"),
         _of_a_day("feature"),
-        _of_an_hour("feature"),
+        _of_hours(Shewhart(), "feature z-score", hours=1),
+        _of_hours(CUSUM(k=1.0), "feature hours CUSUM", hours=3),
         Detector(HourOfWeek(), CUSUM(k=1.0), name="unit cost CUSUM", channel="unit_cost"),
         Detector(HourOfWeek(), Shewhart(), name="top feature z-score", channel="top_feature"),
         user,
@@ -84,25 +84,25 @@ def _new_feature(daily_budget_usd: float) -> NewFeature:
 
 
 def _of_a_day(channel: str) -> Detector:
-    """What lasts is news when a day comes to half as much again, and $25 more.
+    """What lasts is news when a day comes to 1.4 times what was expected, and $40 more.
 
     Below, quiet features and small launches would set the threshold of all. A day has all its
     hours whatever zone its users live in, so it needs no slack.
     """
     return Detector(
-        HourOfWeek(), CUSUM(k=0.5), f"{channel} CUSUM", channel,
-        gate_ratio=1.5, gate_usd=25.0, gate_hours=24,
+        HourOfWeek(), CUSUM(k=0.25), f"{channel} CUSUM", channel,
+        gate_ratio=1.4, gate_usd=40.0, gate_hours=24,
     )  # fmt: skip
 
 
-def _of_an_hour(channel: str) -> Detector:
-    """An hour is news at 1.7 times the dearest hour around it, and $3 more.
+def _of_hours(chart: Chart, name: str, *, hours: int) -> Detector:
+    """Hours of a feature are news at twice the dearest hours around them, and $1.50 more.
 
     The hour of slack keeps the week between two zones' changes of clocks silent.
     """
     return Detector(
-        HourOfWeek(slack_hours=1), Shewhart(), f"{channel} z-score", channel,
-        gate_ratio=1.7, gate_usd=3.0,
+        HourOfWeek(slack_hours=1), chart, name, "feature",
+        gate_ratio=2.0, gate_usd=1.5, gate_hours=hours,
     )  # fmt: skip
 
 

@@ -42,8 +42,7 @@ class HourOfWeek:
         Floor of the scatter in log units (0.05 is about 5%), above 0: a constant has none.
     slack_hours : int
         Hours by which a day may come early or late, from 0 to 12: as many dollars as the dearest
-        of the hours around a bin's own are still as expected. They are what gates compare with;
-        `z` stays that of the bin's own hour.
+        of the hours around a bin's own are still as expected, and z counts from there.
     winsor : float
         A bin further than so many scatters from what was expected is remembered as if it were
         just so far, so that one bad week moves the next ones little even while there are only
@@ -73,8 +72,8 @@ class HourOfWeek:
     change within an hour. Bins of the hour that is running are learnt from when it is over.
 
     Users of another zone come an hour late or early in the weeks between the two zones' changes
-    of clocks. On the flank of a day an hour is a third of the spend, which a gate with slack
-    does not take for news; where a day is level it costs little.
+    of clocks. On the flank of a day an hour is a third of the spend, which slack does not take for
+    news; where a day is level it costs little.
 
     Where the clock goes back an hour of the week comes twice, and the first is the newest
     occurrence for the second.
@@ -167,9 +166,9 @@ class HourOfWeekState(PatientState):
                 self._dearest = self._around(hour_of_week)
         place, level = self._here, self._level(dollars)
         self._places.append(place)
-        z = (level - place) / self._scatter.value
         if settings.slack_hours:  # what lies between is as expected; of a gap, the hour's own
             place = np.fmax(np.fmin(level, self._dearest), place)
+        z = (level - place) / self._scatter.value
         return Reading(np.maximum(np.exp(place) - settings.offset_usd, 0.0) / self._rate, z)
 
     def learn(
