@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from costsim.detect.baselines import Baseline, BaselineState
-from costsim.detect.baselines.base import Reading, at_least, checked_baseline
+from costsim.detect.baselines.base import (
+    PatientState,
+    Reading,
+    at_least,
+    checked_baseline,
+    read_by_steps,
+)
 from costsim.detect.bin_width import BinWidth
 from costsim.detect.charts import Chart, ChartState
 from costsim.detect.hours import BoolArray, FloatArray, checked_hours, checked_start, time_rows
@@ -159,10 +165,9 @@ class Detector(SeriesDetectorBase):
         rows = np.ascontiguousarray(rows)
         hours = checked_hours(hour_of_week, len(rows)).tolist()
         state = self.baseline.begin(rows.shape[1], self.width(bin_minutes))
-        found = Reading(np.empty_like(rows), np.empty_like(rows))
-        for at, (row, hour) in enumerate(zip(rows, hours, strict=True)):
-            found.expected_usd[at], found.z[at] = state.step(row, hour)
-        return found
+        if isinstance(state, PatientState):
+            return state.read(rows, hours)
+        return read_by_steps(state, rows, hours)
 
     def charted(
         self,

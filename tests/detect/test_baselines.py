@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costsim.detect import HourOfWeek, IncludingWindow, TrailingMean, hour_of_week
+from costsim.detect import (
+    HourOfWeek,
+    IncludingWindow,
+    SmoothedHourOfWeek,
+    TrailingMean,
+    hour_of_week,
+)
+from costsim.detect.baselines.base import read_by_steps
+from costsim.detect.baselines.median import known_median
 from costsim.detect.baselines.moments import RollingMoments
 from costsim.errors import SettingError
 
@@ -244,3 +252,40 @@ def test_slack_lets_a_day_come_an_hour_late():
 def test_slack_is_a_number_of_hours_below_a_day():
     with pytest.raises(SettingError, match="slack_hours must be from 0 to 12; got 13"):
         HourOfWeek(slack_hours=13)
+
+
+@pytest.mark.parametrize("series", [1, 200])  # few and many: medians by a sort and by a network
+@pytest.mark.parametrize(
+    "baseline",
+    [
+        HourOfWeek(),
+        HourOfWeek(slack_hours=1),
+        HourOfWeek(slack_hours=3, refit_hours=7, weeks=3, winsor=math.inf),
+        SmoothedHourOfWeek(),
+    ],
+)
+def test_a_day_at_once_reads_as_hour_by_hour_also_where_clocks_change(baseline, series):
+    rng = np.random.default_rng(5)
+    values = rng.lognormal(2, 0.6, (168 * 5, series))
+    values[rng.random(values.shape) < 0.05] = np.nan
+    hours = np.arange(len(values)) % 168
+    hours[400:500] = (hours[400:500] + 1) % 168  # one hour left out, and later one twice
+    state = baseline.begin(series)
+    for one, other in zip(
+        state.read(values, hours.tolist()),
+        read_by_steps(baseline.begin(series), values, hours.tolist()),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+@given(st.integers(1, 17), st.integers(0, 2**32 - 1))
+def test_medians_of_many_short_rows_are_those_of_numpy(width, seed):
+    rng = np.random.default_rng(seed)
+    values = np.round(rng.normal(size=(150, width)), 1)
+    values[rng.random(values.shape) < 0.4] = np.nan
+    count = (~np.isnan(values)).sum(axis=1)
+    found = known_median(values, count, np.arange(150))
+    for row, middle in zip(values, found, strict=True):
+        known = row[~np.isnan(row)]
+        assert middle == np.median(known) if len(known) else np.isnan(middle)

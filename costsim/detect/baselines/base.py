@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
 
 from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.hours import BoolArray, FloatArray
@@ -62,6 +65,30 @@ class PatientState(ABC):
         reading = self.judge(dollars, hour_of_week)
         self.learn(dollars, hour_of_week)
         return reading
+
+    def read(self, rows: FloatArray, hours: Sequence[int]) -> Reading:
+        """Judge and learn from all bins of a history that begins here, as :meth:`step` would.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (T, n_series)
+        hours : sequence of int
+            Hour of the week of each bin.
+
+        Returns
+        -------
+        Reading
+            Of arrays of shape (T, n_series).
+        """
+        return read_by_steps(self, rows, hours)
+
+
+def read_by_steps(state: BaselineState, rows: FloatArray, hours: Sequence[int]) -> Reading:
+    """Readings of all bins, one step after the other; see :meth:`PatientState.read`."""
+    found = Reading(np.empty_like(rows), np.empty_like(rows))
+    for at, (row, hour) in enumerate(zip(rows, hours, strict=True)):
+        found.expected_usd[at], found.z[at] = state.step(row, hour)
+    return found
 
 
 @runtime_checkable

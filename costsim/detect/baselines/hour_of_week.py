@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from costsim.detect.baselines.base import PatientState, Reading, at_least
-from costsim.detect.baselines.scatter import RobustScatter, Scatter, known_median
+from costsim.detect.baselines.median import known_median
+from costsim.detect.baselines.scatter import RobustScatter, Scatter
 from costsim.detect.bin_width import HOURLY, BinWidth, HourClock
-from costsim.detect.hours import HOURS_IN_WEEK, BoolArray, FloatArray
+from costsim.detect.hours import HOURS_IN_WEEK, BoolArray, FloatArray, IntArray
 from costsim.errors import SettingError
 
 MOST_SLACK_HOURS: Final = 12
+MOST_AT_ONCE: Final = 24
+"""Hours that are read together."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,70 @@ class HourOfWeekState(PatientState):
         if self._bin == self._now.shape[1]:
             self._remember()
         self._scatter.add(level - place, frozen)
+
+    def read(self, rows: FloatArray, hours: Sequence[int]) -> Reading:
+        """As :meth:`step` bin by bin, to the last bit; up to a day of hours at once."""
+        if self._now.shape[1] > 1:
+            return super().read(rows, hours)
+        found = Reading(np.empty_like(rows), np.empty_like(rows))
+        week = np.asarray(hours, dtype=np.int64)
+        begin = 0
+        while begin < len(rows):
+            # Between two refits, and no hour comes twice: nothing that is learnt is used in it.
+            most = self._settings.refit_hours - self._hours % self._settings.refit_hours
+            part = week[begin : begin + min(most, MOST_AT_ONCE)]
+            jumps = np.flatnonzero((part[:-1] + 1) % HOURS_IN_WEEK != part[1:])
+            part = part[: jumps[0] + 1] if len(jumps) else part
+            end = begin + len(part)
+            found.expected_usd[begin:end], found.z[begin:end] = self._at_once(rows[begin:end], part)
+            begin = end
+        return found
+
+    def _at_once(self, rows: FloatArray, hours: IntArray) -> Reading:
+        settings = self._settings
+        if self._hours % settings.refit_hours == 0:
+            self._scatter.refit()
+        self._hours += len(hours)
+        place, level, scatter = self._places_of(hours), self._level(rows), self._scatter.value
+        expected = place
+        if settings.slack_hours:
+            expected = np.fmax(np.fmin(level, self._around_each(hours)), place)
+        reading = Reading(
+            np.maximum(np.exp(expected) - settings.offset_usd, 0.0) / self._rate,
+            (level - expected) / scatter,
+        )
+        reach = settings.winsor * scatter
+        kept = np.fmin(np.fmax(level, place - reach), place + reach)
+        at, one = np.nonzero(~np.isnan(level))
+        slot = self._seen[hours[at], one] % settings.weeks
+        self._past[hours[at], one, slot, 0] = kept[at, one]
+        self._seen[hours[at], one] += 1
+        for residual in level - place:
+            self._scatter.add(residual)
+        return reading
+
+    def _around_each(self, hours: IntArray) -> FloatArray:
+        slack, first, last = self._settings.slack_hours, int(hours[0]), int(hours[0]) + len(hours)
+        if first == self._due:
+            new, near = range(first + slack, last + slack), [*self._near][1:]
+        else:
+            new, near = range(first - slack, last + slack), []
+        places = self._places_of(np.array(new) % HOURS_IN_WEEK)
+        around = np.concatenate([np.array(near), places]) if near else places
+        self._near.clear()
+        self._near.extend(around[-(2 * slack + 1) :])
+        self._due = last % HOURS_IN_WEEK
+        shifted = [around[n : n + len(hours)] for n in range(2 * slack + 1)]
+        return np.asarray(np.fmax.reduce(shifted))
+
+    def _places_of(self, hours: IntArray) -> FloatArray:
+        """What is expected of several hours, shape (hours, n_series)."""
+        seen = self._seen[hours].ravel()
+        count = np.minimum(seen, self._settings.weeks)
+        past = self._past[hours].reshape(len(seen), -1)
+        middle = known_median(past, count, np.arange(len(seen)))
+        places = np.where(seen >= self._settings.min_weeks, middle, np.nan)
+        return places.reshape(len(hours), -1)
 
     def _level(self, dollars: FloatArray) -> FloatArray:
         worth = np.maximum(dollars, 0.0) * self._rate

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from costsim.detect.baselines.base import at_least
+from costsim.detect.baselines.median import known_median
 from costsim.detect.bin_width import HOURLY, BinWidth
 from costsim.detect.hours import BoolArray, FloatArray
 
@@ -94,11 +95,3 @@ class RobustScatter:
             median = known_median(distance, count, self._every[: len(distance)])
             scatter = np.maximum(_NORMAL * median, self._floor)
             self.value[first : first + _BLOCK] = np.where(count >= self._least, scatter, np.nan)
-
-
-def known_median(values: FloatArray, count: np.ndarray, every: np.ndarray) -> FloatArray:
-    """Median along the last axis of the `count` known values; sorting puts NaN last."""
-    ordered = np.sort(values, axis=1)
-    upper = np.minimum(count // 2, values.shape[1] - 1)
-    lower = np.maximum((count - 1) // 2, 0)
-    return np.asarray(0.5 * (ordered[every, lower] + ordered[every, upper]))

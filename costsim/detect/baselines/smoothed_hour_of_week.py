@@ -8,9 +8,9 @@ import numpy as np
 
 from costsim.detect.baselines.base import at_least
 from costsim.detect.baselines.hour_of_week import HourOfWeek, HourOfWeekState
-from costsim.detect.baselines.scatter import known_median
+from costsim.detect.baselines.median import known_median
 from costsim.detect.bin_width import HOURLY, BinWidth
-from costsim.detect.hours import FloatArray
+from costsim.detect.hours import FloatArray, IntArray
 
 _SATURDAY = 5
 
@@ -101,6 +101,9 @@ class _SmoothedState(HourOfWeekState):
         mixed = own + weight * (shared - own)
         # Either alone where the other is not known.
         return np.where(np.isnan(own), shared, np.where(np.isnan(shared), own, mixed))
+
+    def _places_of(self, hours: IntArray) -> FloatArray:
+        return np.array([self._place(hour) for hour in hours.tolist()])
 
     def _hour_of_day(self, hour: int) -> FloatArray:
         working = hour // 24 < _SATURDAY
