@@ -101,8 +101,16 @@ def set_together(
 ) -> tuple[SeriesDetector, ...]:
     """As :func:`calibrate_together`, from paths that are there already."""
 
+    def at(each: float) -> tuple[SeriesDetector, ...]:
+        """Where there is no threshold with the rate, or where it is none, as they are."""
+        found = [p.threshold(each) for p in paths]
+        return tuple(
+            detector.with_threshold(threshold) if 0 < threshold < inf else detector
+            for detector, threshold in zip(detectors, found, strict=True)
+        )
+
     def rate(each: float) -> float:
-        firsts = [p.first(p.threshold(each)) for p in paths]
+        firsts = [p.first(d.threshold) for d, p in zip(at(each), paths, strict=True)]
         return paths[0].false_alarms(*firsts).per_month
 
     low, high = false_alarms_per_month / (2 * len(paths)), false_alarms_per_month
@@ -111,8 +119,4 @@ def set_together(
     for _ in range(ROUNDS if low < high else 0):
         each = (low * high) ** 0.5
         low, high = (low, each) if rate(each) > false_alarms_per_month else (each, high)
-    found = [p.threshold(low) for p in paths]
-    return tuple(
-        detector.with_threshold(threshold) if 0 < threshold < inf else detector
-        for detector, threshold in zip(detectors, found, strict=True)
-    )
+    return at(low)
