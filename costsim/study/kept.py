@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any, Final
 
 from costsim.paths import bundled
@@ -49,10 +50,17 @@ def kept_comparison(folder: str | Path, scenario: Scenario, **options: Any) -> C
     """
     import joblib
 
-    memory = joblib.Memory(folder, verbose=0)
-    play = memory.cache(_played, ignore=["scenario"])
-    found: Comparison = play(scenario, f"{scenario.hash} {_code()}", **options)
-    memory.reduce_size(items_limit=KEPT)
+    where = Path(folder).absolute()
+    new = [each for each in (where, *where.parents) if not each.exists()]
+    try:
+        memory = joblib.Memory(where, verbose=0)
+        play = memory.cache(_played, ignore=["scenario"])
+        found: Comparison = play(scenario, f"{scenario.hash} {_code()}", **options)
+        memory.reduce_size(items_limit=KEPT)
+    except BaseException:
+        if new:  # a comparison that is refused or stopped leaves nothing
+            rmtree(new[-1], ignore_errors=True)
+        raise
     return found
 
 
