@@ -65,4 +65,5 @@ def test_a_tick_takes_in_every_series_of_the_suite():
     duty = bench_detect.Duty(features=2, users=10)
     channels = [detector.channel for detector in duty.detectors]
     several = sum(channel in ("feature", "unit_cost") for channel in channels)
-    assert sum(map(len, duty.streams)) == len(channels) + several
+    tiers = (bench_detect.TIERS - 1) * channels.count("tier")
+    assert sum(map(len, duty.streams)) == len(channels) + several + tiers

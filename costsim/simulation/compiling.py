@@ -46,7 +46,7 @@ def kept(
     sources : sequence of module
         All that it is made of.
     what : str
-        Said in the log where it has to be compiled.
+        Said in the log where it has to be compiled; nothing where that is a matter of moments.
     calls : dict of str to object, optional
         Compiled functions that it calls by these names.
     """
@@ -62,6 +62,6 @@ def kept(
     # without numba's reference counts, which took two thirds of the time: nothing is allocated
     options: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False, "error_model": "numpy"}
     kernel = njit(**options)(named)
-    if not any(Path(kernel.stats.cache_path).glob(f"*{name}*.nbi")):
+    if what and not any(Path(kernel.stats.cache_path).glob(f"*{name}*.nbi")):
         logging.getLogger(__name__).warning("Compiling once on this machine: %s.", what)
     return kernel

@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 
 SHAPES = ((336, 1_000), (336, 10_000), (2_016, 5_000))
 FEATURES, USERS = 5, 5_000
+TIERS = 3
 WARM_HOURS, TICKS = 720, 48
 
 
@@ -62,7 +63,7 @@ class Duty:
 
     def __init__(self, features: int = FEATURES, users: int = USERS) -> None:
         self.detectors = load_suite("default").detectors
-        many = {"feature": features, "unit_cost": features}
+        many = {"feature": features, "unit_cost": features, "tier": TIERS}
         self.streams: list[list[Stream]] = [
             [detector.stream() for _ in range(many.get(detector.channel, 1))]
             for detector in self.detectors
@@ -76,6 +77,7 @@ class Duty:
             "total": by_feature.sum(keepdims=True),
             "top_user": by_user.max(keepdims=True),
             "top_feature": by_feature.max(keepdims=True),
+            "tier": np.bincount(np.arange(len(by_user)) % TIERS, by_user, TIERS),
             "feature": by_feature,
             "unit_cost": unit_cost(by_feature, calls.sum(axis=1)),
         }

@@ -19,8 +19,8 @@ _KERNELS = (
 
 @cache
 def sums_kernel_of(name: str) -> Any:
-    """One of them by its name; the first use on a machine compiles it, and says so in the log."""
+    """One of them by its name; the first use on a machine compiles it, in a few seconds."""
     calls = {"admit": compiled_kernel()} if name == "admit_users" else None
     sources = (*SOURCES, loop_tables, sums_kernel, as_meant_kernel)
     plain = next(one for one in _KERNELS if one.__name__ == name)
-    return kept(plain, sources, f"{name}, a few seconds", calls)
+    return kept(plain, sources, "", calls)
