@@ -19,7 +19,7 @@ KEPT: Final = 4
 
 
 def kept_comparison(folder: str | Path, scenario: Scenario, **options: Any) -> Comparison:
-    """The comparison with the default detectors, made only if the folder has none like it.
+    """A comparison, made only if the folder has none like it.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def kept_comparison(folder: str | Path, scenario: Scenario, **options: Any) -> C
         One's own: what lies in it is loaded as Python objects. It may be deleted at any time.
     scenario : Scenario
     **options
-        Numbers, as of :func:`compare_detectors`.
+        As of :func:`compare_detectors`, but for `say`.
 
     Returns
     -------
@@ -38,13 +38,13 @@ def kept_comparison(folder: str | Path, scenario: Scenario, **options: Any) -> C
     Examples
     --------
     >>> import tempfile
+    >>> from costsim.detect import FixedThreshold
     >>> from costsim.simulation import load_scenario
     >>> from costsim.simulation.sizes import smaller
     >>> night = smaller(load_scenario("night-script"), 0.1)
+    >>> small = {"detectors": [FixedThreshold()], "replicates": 10, "calibration_runs": 8}
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     first, again = (
-    ...         kept_comparison(folder, night, replicates=10, calibration_runs=8) for _ in range(2)
-    ...     )
+    ...     first, again = (kept_comparison(folder, night, **small) for _ in range(2))
     >>> first is not again and first.summary.equals(again.summary)
     True
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from costsim.detect import CUSUM
+from costsim.detect import CUSUM, FixedThreshold, UserShare, seasonal_z_score
 from costsim.detect.run_length import lorden_limit
 from costsim.study import compare_detectors
 from costsim.study.oracle import Limit, Oracle
@@ -82,7 +82,8 @@ def test_gaps_are_passed_over():
 
 
 def test_the_limit_of_a_scenario_is_in_words_and_below_the_detectors():
-    found = compare_detectors("night-script", replicates=24, calibration_runs=20, seed=1)
+    quick = (UserShare(55_000 / 30), seasonal_z_score(), FixedThreshold())
+    found = compare_detectors("night-script", quick, replicates=24, calibration_runs=20, seed=1)
     limit = found.limit
     assert limit.detectable
     rows = found.summary.query("setting == 'calibrated' and kept_runs > 12")
