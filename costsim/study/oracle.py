@@ -31,7 +31,7 @@ LARGEST_SHIFT: Final = 8.0
 """Scatters; beyond it the tails of the ordinary hours are not normal, and a single one decides."""
 ONE_BIN: Final = 4.0
 """Scatters from which on one bin tells, and the limit is that bin."""
-TRIED: Final = 3
+TRIED: Final = 6
 """Channels that an oracle is made on, to choose from."""
 OFFSETS: Final = {"unit_cost": 1e-3}
 """Added before the logarithm is taken: a dollar, or a call, elsewhere."""
