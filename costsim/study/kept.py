@@ -69,7 +69,7 @@ def _played(scenario: Scenario, stands_on: str, **options: Any) -> Comparison:
 
 
 def _code() -> str:
-    """A digest of costsim's sources and data, and of the libraries that draw and add up."""
+    """A digest of costsim's sources and price books, and of the libraries that add up."""
     import numpy
     import pandas
     import scipy

@@ -22,6 +22,7 @@ from costsim.detect.charts import Shewhart
 from costsim.errors import SettingError
 from costsim.simulation.bin_sampler import BinnedSpend
 from costsim.study import FalseAlarms, calibrate, quiet_runs
+from costsim.study.calibration import set_together
 from costsim.study.false_alarms import Paths
 from costsim.study.quiet import WATCH_DAYS, WATCHES, Quiet, training_days
 
@@ -230,3 +231,16 @@ def test_the_lowest_threshold_for_a_rate_is_found_among_all_of_them():
                 assert found <= best
             else:
                 assert found == np.inf
+
+
+def test_a_detector_that_has_no_threshold_of_the_rate_takes_nothing_from_the_others():
+    """As behind a gate: nearly always at 0, so that any threshold above has less than the rate."""
+    rng = np.random.default_rng(4)
+    noise = Paths.of([rng.normal(size=(40, 672))])
+    gated = np.zeros((40, 672))
+    gated[0, 100] = 1.0  # below the threshold that it comes with
+    pair = [FixedThreshold(3.0, channel="total", name=name) for name in ("noise", "gated")]
+    alone = set_together(pair[:1], [noise], 0.9)
+    both = set_together(pair, [noise, Paths.of([gated])], 0.9)
+    assert both[1].threshold == 3.0
+    assert both[0].threshold == alone[0].threshold

@@ -165,9 +165,10 @@ class HourOfWeekState(PatientState):
             if self._hours % settings.refit_hours == 0:
                 self._scatter.refit()
             self._hours += 1
-            self._here = self._place(hour_of_week)
+            hours = np.array([hour_of_week])
+            self._here = self._places_of(hours)[0]
             if settings.slack_hours:
-                self._dearest = self._around(hour_of_week)
+                self._dearest = self._around(hours)[0]
         place, level = self._here, self._level(dollars)
         self._places.append(place)
         if settings.slack_hours:  # what lies between is as expected; of a gap, the hour's own
@@ -222,7 +223,7 @@ class HourOfWeekState(PatientState):
         place, level, scatter = self._places_of(hours), self._level(rows), self._scatter.value
         expected = place
         if settings.slack_hours:
-            expected = np.fmax(np.fmin(level, self._around_each(hours)), place)
+            expected = np.fmax(np.fmin(level, self._around(hours)), place)
         reading = Reading(
             np.maximum(np.exp(expected) - settings.offset_usd, 0.0) / self._rate,
             (level - expected) / scatter,
@@ -237,7 +238,11 @@ class HourOfWeekState(PatientState):
             self._scatter.add(residual)
         return reading
 
-    def _around_each(self, hours: IntArray) -> FloatArray:
+    def _around(self, hours: IntArray) -> FloatArray:
+        """Dearest place of the hours around each of some that follow one another; each is new once.
+
+        Where they do not follow those before them, because of a clock, all are.
+        """
         slack, first, last = self._settings.slack_hours, int(hours[0]), int(hours[0]) + len(hours)
         if first == self._due:
             new, near = range(first + slack, last + slack), [*self._near][1:]
@@ -251,34 +256,20 @@ class HourOfWeekState(PatientState):
         shifted = [around[n : n + len(hours)] for n in range(2 * slack + 1)]
         return np.asarray(np.fmax.reduce(shifted))
 
-    def _places_of(self, hours: IntArray) -> FloatArray:
-        """What is expected of several hours, shape (hours, n_series)."""
-        seen = self._seen[hours].ravel()
-        count = np.minimum(seen, self._settings.weeks)
-        past = self._past[hours].reshape(len(seen), -1)
-        middle = known_median(past, count, np.arange(len(seen)))
-        places = np.where(seen >= self._settings.min_weeks, middle, np.nan)
-        return places.reshape(len(hours), -1)
-
     def _level(self, dollars: FloatArray) -> FloatArray:
         worth = np.maximum(dollars, 0.0) * self._rate
         return np.asarray(np.log(worth + self._settings.offset_usd))
 
-    def _place(self, hour: int) -> FloatArray:
-        past = self._past[hour].reshape(len(self._every), -1)
-        count = np.minimum(self._seen[hour], self._settings.weeks)
-        if past.shape[1] > self._settings.weeks:
+    def _places_of(self, hours: IntArray) -> FloatArray:
+        """What is expected of some hours, shape (hours, n_series)."""
+        seen = self._seen[hours].ravel()
+        past = self._past[hours].reshape(len(seen), -1)
+        count = np.minimum(seen, self._settings.weeks)
+        if past.shape[1] > self._settings.weeks:  # bins of an hour, some of them gaps
             count = np.asarray(~np.isnan(past)).sum(axis=1)
-        middle = known_median(past, count, self._every)
-        return np.where(self._seen[hour] >= self._settings.min_weeks, middle, np.nan)
-
-    def _around(self, hour: int) -> FloatArray:
-        """Dearest place of the hours around this one; each hour brings one new one."""
-        slack = self._settings.slack_hours
-        new = range(hour + slack if hour == self._due else hour - slack, hour + slack + 1)
-        self._near.extend(self._place(one % HOURS_IN_WEEK) for one in new)
-        self._due = (hour + 1) % HOURS_IN_WEEK
-        return np.asarray(np.fmax.reduce(self._near))
+        middle = known_median(past, count, np.arange(len(seen)))
+        places = np.where(seen >= self._settings.min_weeks, middle, np.nan)
+        return places.reshape(len(hours), -1)
 
     def _remember(self) -> None:
         """Take in the hour that is over; of a series of which nothing was known, nothing."""

@@ -93,17 +93,17 @@ class _SmoothedState(HourOfWeekState):
         self._prior = settings.prior_weeks
         self._min_days = settings.min_days
 
-    def _place(self, hour: int) -> FloatArray:
-        own = super()._place(hour)
+    def _places_of(self, hours: IntArray) -> FloatArray:
+        own = super()._places_of(hours)
+        return np.array([self._shrunk(*pair) for pair in zip(hours.tolist(), own, strict=True)])
+
+    def _shrunk(self, hour: int, own: FloatArray) -> FloatArray:
         count = np.minimum(self._seen[hour], self._settings.weeks).astype(np.float64)
         shared = self._hour_of_day(hour)
         weight = self._prior / np.maximum(count + self._prior, 1e-300)
         mixed = own + weight * (shared - own)
         # Either alone where the other is not known.
         return np.where(np.isnan(own), shared, np.where(np.isnan(shared), own, mixed))
-
-    def _places_of(self, hours: IntArray) -> FloatArray:
-        return np.array([self._place(hour) for hour in hours.tolist()])
 
     def _hour_of_day(self, hour: int) -> FloatArray:
         working = hour // 24 < _SATURDAY

@@ -180,6 +180,8 @@ def _names_at_ends(ax: Axes, ends: list[tuple[float, float, str]], best: str, si
     """Names to the right of the lines' ends, kept a line of text apart."""
     from math import log
 
+    from matplotlib.patheffects import withStroke
+
     low, high = ax.get_ylim()
     height = ax.get_window_extent().height or 1.0
     gap = 1.35 * size * ax.figure.dpi / 72 / height * log(high / low)
@@ -187,4 +189,6 @@ def _names_at_ends(ax: Axes, ends: list[tuple[float, float, str]], best: str, si
     for y, x, name in ends:
         last = max(log(y), last + gap)
         by = (6, (last - log(y)) / log(high / low) * height * 72 / ax.figure.dpi - size / 3)
-        say(ax, x, y, plain(name, 22), by=by, size=size, color=BLUE if name == best else INK)
+        word = say(ax, x, y, plain(name, 22), by=by, size=size, color=BLUE if name == best else INK)
+        word.set_path_effects([withStroke(linewidth=3, foreground="white")])  # lines run beneath
+        word.set_zorder(4)
