@@ -7,6 +7,7 @@ two windows, and a day of a change has 23 or 25 hours.
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -59,11 +60,12 @@ def window_at(period: int, at_us: int, zone: ZoneInfo) -> tuple[int, int]:
     return start_us, end_us
 
 
-def window_edges(period: int, start_us: int, end_us: int, zone: ZoneInfo) -> list[int]:
+@lru_cache(maxsize=64)  # a search asks for the same stretch for each of its limits
+def window_edges(period: int, start_us: int, end_us: int, zone: ZoneInfo) -> tuple[int, ...]:
     """Ends of all windows of a stretch of time, rising; the last lies at or after `end_us`."""
     edges = []
     at = start_us
     while at < end_us:
         at = window_at(period, at, zone)[1]
         edges.append(at)
-    return edges
+    return tuple(edges)

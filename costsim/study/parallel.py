@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
@@ -28,14 +30,41 @@ def in_parallel(run: Callable[[Task], Found], tasks: Sequence[Task]) -> Iterator
     [1, 2]
     """
     from joblib import Parallel, delayed
-    from joblib.parallel import get_active_backend
 
-    backend, n_jobs = get_active_backend()
-    # what the user set stands; a bare joblib would use a single core
-    jobs = -1 if n_jobs is None else n_jobs
+    backend, jobs = _active()
     with _loky_alone(backend):
         parallel = Parallel(n_jobs=jobs, return_as=_order(backend))
-        yield from parallel(delayed(run)(task) for task in tasks)
+        yield from parallel(delayed(_tidily)(run, task) for task in tasks)
+
+
+def at_once() -> int:
+    """How many tasks run at the same time.
+
+    Examples
+    --------
+    >>> import joblib
+    >>> with joblib.parallel_config(n_jobs=1):
+    ...     at_once()
+    1
+    """
+    backend, jobs = _active()
+    return int(backend.effective_n_jobs(jobs))
+
+
+def _active() -> tuple[Any, int]:
+    """What the user set stands; a bare joblib would use a single core."""
+    from joblib.parallel import get_active_backend
+
+    backend, jobs = get_active_backend()
+    return backend, -1 if jobs is None else jobs
+
+
+def _tidily(run: Callable[[Task], Found], task: Task) -> Found:
+    """Give memory back: what glibc keeps for later, joblib takes for a leak and starts anew."""
+    found = run(task)
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
+    return found
 
 
 def _loky_alone(backend: Any) -> AbstractContextManager[Any]:

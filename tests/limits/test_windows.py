@@ -69,4 +69,4 @@ def test_edges_follow_each_other_and_cover_the_stretch():
     assert len(edges) == 24 * 7 + 1 - 7  # the day of the change has 25 hours
     assert edges[-1] >= end
     assert all(b - a == 3_600_000_000 for a, b in pairwise(edges))
-    assert [window_at(HOUR, e, zone)[0] for e in edges] == edges
+    assert tuple(window_at(HOUR, e, zone)[0] for e in edges) == edges

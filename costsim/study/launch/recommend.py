@@ -79,7 +79,7 @@ def recommend_limits(
     count : int
         Candidates, from 4 to 4096.
     seeds : int
-        Months for the best of them, at least 4; the first tenth sees every candidate.
+        Months for the best of them, at least 4; the first of twenty sees every candidate.
     check_seeds : int
         Months that have no part in the search, at least 2: the suggestion is told by these.
     seed : int

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,10 +15,11 @@ from costsim.study.launch.rehearsal import Rehearsal
 from costsim.study.launch.runs import OPEN
 from costsim.study.launch.statistics import estimate
 from costsim.study.one_thread import one_thread
-from costsim.study.parallel import in_parallel
+from costsim.study.parallel import at_once, in_parallel
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from costsim.limits import Policy
     from costsim.simulation.kernel_layout import Block
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 KEPT = 4
 """One of so many candidates goes on to the next round."""
-SHARES = (0.1, 0.3, 1.0)
+SHARES = (0.05, 0.25, 1.0)
 """Of all seeds, how many each round has seen."""
 
 
@@ -63,20 +66,26 @@ def search_rows(task: SearchTask) -> Searched:
         rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
         block = rehearsal.block()
         last = task._replace(policies=task.policies[-1:])
+        heavy = {one.heavy_only for one in task.growths}
+        who = {only: _who_grows(rehearsal, block, only) for only in heavy}
         return Searched(
             _rows(task, rehearsal, block),
-            {one: _rows(last, rehearsal, grown(rehearsal, block, one)) for one in task.growths},
+            {
+                one: _rows(last, rehearsal, _grown(block, one.factor, who[one.heavy_only]))
+                for one in task.growths
+            },
         )
 
 
 def _rows(task: SearchTask, rehearsal: Rehearsal, block: Block) -> list[dict[str, float | str]]:
     month = FoldedMonth(rehearsal, block)
     runs = month.runs(task.policies)
+    first = next(runs)  # what is looked at for limits tells the month without any, too
     open_ = month.open
     wanted = intended(month.calls, rehearsal.tables)
     rows: list[dict[str, float | str]] = []
-    for name, limits in ((OPEN, None), *((p.name, p) for p in task.policies)):
-        found = open_ if limits is None else next(runs)
+    for limits, found in zip((None, *task.policies), chain((open_, first), runs), strict=True):
+        name = OPEN if limits is None else limits.name
         row: dict[str, float | str] = {"variant": name, "seed": task.seed}
         row |= measures(found, wanted, rehearsal.tables, limits)
         row["saved_usd"] = int(open_.month_nano.sum() - found.month_nano.sum()) / 1e9
@@ -84,18 +93,23 @@ def _rows(task: SearchTask, rehearsal: Rehearsal, block: Block) -> list[dict[str
     return rows
 
 
-def grown(rehearsal: Rehearsal, block: Block, growth: Growth) -> Block:
-    """The same calls with other numbers of input tokens."""
+def _who_grows(rehearsal: Rehearsal, block: Block, heavy_only: bool) -> NDArray[np.bool_]:
+    """Users whose calls have more tokens."""
     users = len(rehearsal.tables.arrays.tier_of)
     chosen = np.ones(users, np.bool_)
-    if growth.heavy_only:
+    if heavy_only:
         nano = np.bincount(block.user, rehearsal.cost(block), users)
         most = max(round(HEAVY * int((nano > 0).sum())), 1)
         chosen[np.argsort(-nano, kind="stable")[most:]] = False
-    factor = np.where(chosen, growth.factor, 1.0)[block.user]
+    return chosen
+
+
+def _grown(block: Block, factor: float, who: NDArray[np.bool_]) -> Block:
+    """The same calls with other numbers of input tokens."""
+    each = np.where(who, factor, 1.0)[block.user]
     return block._replace(
-        input_tokens=np.rint(block.input_tokens * factor).astype(np.int64),
-        cached_tokens=np.rint(block.cached_tokens * factor).astype(np.int64),
+        input_tokens=np.rint(block.input_tokens * each).astype(np.int64),
+        cached_tokens=np.rint(block.cached_tokens * each).astype(np.int64),
     )
 
 
@@ -118,18 +132,28 @@ def halved(
     rows: list[dict[str, float | str]] = []
     for number, share in enumerate(SHARES):
         upto = max(round(share * len(seeds)), done + 1)
-        tasks = [SearchTask(month, tuple(left), downgrades, one) for one in seeds[done:upto]]
+        parts = _parts(left, at_once() // (upto - done))
+        tasks = [
+            SearchTask(month, part, downgrades, one) for one in seeds[done:upto] for part in parts
+        ]
         for found in in_parallel(search_rows, tasks):
             rows += found.rows
             if progress:
-                progress(len(left))
+                progress(len(found.rows) - 1)
         done = upto
         if done >= len(seeds) or number == len(SHARES) - 1:
             break
         order = ranked(pd.DataFrame(rows), [policy.name for policy in left], gate)
         keep = order[: max(len(left) // KEPT, 2)]
         left = [policy for policy in left if policy.name in keep]
-    return pd.DataFrame(rows).sort_values(["variant", "seed"], ignore_index=True)
+    runs = pd.DataFrame(rows).drop_duplicates(["variant", "seed"])  # each part has the open month
+    return runs.sort_values(["variant", "seed"], ignore_index=True)
+
+
+def _parts(left: Sequence[Policy], count: int) -> list[tuple[Policy, ...]]:
+    """One month's candidates for several processors, each of which draws it for itself."""
+    size = math.ceil(len(left) / max(count, 1))
+    return [tuple(left[at : at + size]) for at in range(0, len(left), size)]
 
 
 def ranked(runs: pd.DataFrame, names: Sequence[str], gate: Gate) -> list[str]:
