@@ -163,6 +163,7 @@ def _replay(
             "months": rows(found.to_frame()),
             "blocked": rows(found.blocked()),
             "refusals": rows(found.refusals()),
+            "levels": rows(found.levels()),
         }
         print_json(told | {"gate": _plain_lines(found.lines)} | tables | {"notes": found.notes})
     else:
@@ -172,6 +173,11 @@ def _replay(
         print(table_text(found.to_frame(), caption="dollars as paid, and as admitted"))
         print(table_text(found.blocked(), caption="users refused at least once"))
         print(table_text(found.refusals(), caption="what refuses"))
+        levels = found.levels()
+        if len(levels):
+            hours = dict.fromkeys(("without", "with"), "count")
+            caption = "hours of the history at each level of the ladder"
+            print(table_text(levels, hours, caption=caption))
         for note in found.notes:
             print_wrapped(note)
         print(found.ribbon)

@@ -164,7 +164,8 @@ class RedisLedger(_Face, InBlocks):
     -----
     A store without a ledger, such as one that was restarted empty, decides nothing until
     :meth:`rebuild` has filled it. A server that does not answer when the ledger is made counts as
-    an outage.
+    an outage. What operators ordered is not known then until Redis answers: with ``"deny"`` nothing
+    passes meanwhile, with a part of each cap that part may be spent by whoever they stopped.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,10 +94,52 @@ class SpendByMinute:
         for edge in self._edges:
             at = (edge - self._start) // MINUTE_US
             spent[at:] -= spent[at - 1] if at else 0
-        budget = policy.organisation.month_usd or 0.0
-        bounds = [nano(budget * level.at) for level in policy.organisation.levels]
+        bounds = _bounds(policy)
         told = spent[(begin - self._start) // MINUTE_US : (end - self._start) // MINUTE_US]
         stretch = np.searchsorted(bounds, told, side="right")
         minutes = np.bincount(stretch, minlength=len(bounds) + 1)
         names = level_names(policy)
         return {f"{PREFIX}{name}": float(n) / 60 for name, n in zip(names, minutes, strict=True)}
+
+
+def history_hours(policy: Policy, time_us: Ints, end_us: Ints, total_nano: Ints) -> dict[str, float]:
+    """Hours of a history at each stretch: of all its months, from the first call to the last's end.
+
+    Parameters
+    ----------
+    policy : Policy
+        Whose levels and months are meant.
+    time_us, end_us : array of shape (calls,)
+        When each call is asked for and when it is settled, in microseconds since 1970; at least
+        one.
+    total_nano : array of shape (calls,)
+
+    Examples
+    --------
+    >>> from costsim.limits import parse_limits
+    >>> ladder = [{"at": 0.5, "do": "notify"}]
+    >>> limits = parse_limits({"name": "a", "organisation": {"month_usd": 10, "ladder": ladder}})
+    >>> hour = 3_600_000_000 * np.arange(4)
+    >>> found = history_hours(limits, hour, hour, np.array([2, 4, 0, 1]) * 10**9)
+    >>> list(found.values())
+    [1.0, 2.0]
+    """
+    names, bounds = level_names(policy), _bounds(policy)
+    begin, end = int(time_us.min()), int(end_us.max())
+    spent = np.zeros(len(bounds) + 1)
+    edges = (begin, *window_edges(MONTH, begin, end + 1, policy.zone))
+    for first, after in pairwise(edges):
+        # a call counts in the month of its reservation
+        own = (time_us >= first) & (time_us < after)
+        known = np.minimum(end_us[own], after)
+        order = np.argsort(known, kind="stable")
+        moments = np.array([first, *known[order], min(after, end)], np.int64)
+        settled = np.concatenate([[0], np.cumsum(total_nano[own][order])])
+        stretch = np.searchsorted(bounds, settled, side="right")
+        spent += np.bincount(stretch, np.diff(moments), minlength=len(spent))
+    return {name: float(us) / 3.6e9 for name, us in zip(names, spent, strict=False)}
+
+
+def _bounds(policy: Policy) -> list[int]:
+    budget = policy.organisation.month_usd or 0.0
+    return [nano(budget * level.at) for level in policy.organisation.levels]

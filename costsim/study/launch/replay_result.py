@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from costsim.errors import SettingError, UnknownNameError
 from costsim.show.formats import count, share, usd
 from costsim.study.launch.gate import Gate, GateLine, Verdict
 from costsim.study.launch.judged import Judged
+from costsim.study.launch.level_hours import history_hours
 from costsim.study.launch.routes_judged import route_lines
 from costsim.study.launch.statistics import Estimate
 
@@ -41,7 +44,7 @@ class LimitsReplay(Judged):
     gate: Gate | None = None
     waive_evaluation: bool = False
 
-    NEXT = "replay.to_frame(), .blocked(), .refusals(), .plot()"
+    NEXT = "replay.to_frame(), .blocked(), .refusals(), .levels(), .plot()"
 
     @cached_property
     def lines(self) -> tuple[GateLine, ...]:
@@ -170,6 +173,30 @@ class LimitsReplay(Judged):
         found = refused.groupby(["scope", "window"]).size().rename("attempts").reset_index()
         found = found.sort_values("attempts", ascending=False, kind="stable", ignore_index=True)
         return found.assign(share=found["attempts"] / max(len(refused), 1))
+
+    def levels(self) -> pd.DataFrame:
+        """How long the months stood at each level of the ladder, the highest that is on.
+
+        Returns
+        -------
+        pandas.DataFrame
+            level, without and with (hours of the whole history, of the levels of these limits,
+            with all calls as they were paid and with those admitted). Empty where the limits have
+            no levels.
+        """
+        import pandas as pd
+
+        if not self.policy.organisation.levels:
+            return pd.DataFrame(columns=["level", "without", "with"])
+        calls = self.calls
+        time = calls["timestamp"].dt.as_unit("us").astype("int64").to_numpy()
+        took = calls["latency_ms"].astype("Float64").fillna(0).to_numpy(float)
+        end = time + np.rint(1000 * took).astype(np.int64)
+        hours = {
+            side: history_hours(self.policy, time, end, calls[column].to_numpy(np.int64))
+            for side, column in (("without", "total_cost_nano"), ("with", "admitted_nano"))
+        }
+        return pd.DataFrame(hours).rename_axis("level").reset_index()
 
     @property
     def headline(self) -> str:

@@ -14,7 +14,7 @@ import redis
 import redis.asyncio
 
 from costsim.errors import SettingError
-from costsim.limits import AsyncRedisLedger, RedisLedger, Scopes
+from costsim.limits import AsyncRedisLedger, Control, RedisLedger, Scopes, Target
 from costsim.limits.store import steps
 from costsim.limits.windows import instant_us
 from tests.limits.faults.case import (
@@ -259,6 +259,44 @@ def bad_input(binary: str) -> Row:
     )
 
 
+def stopped_by_hand(binary: str) -> Row:
+    """By one process: seen by another, while Redis is frozen, and after it lost everything."""
+    limits = policy(outage={"user": 0.5})
+    with serving(binary) as server, away_from_the_hours_end():
+        limiter = Sketch(server.client())
+        ledger, other = (
+            begun(server, limits, cooldown_seconds=0.05),
+            RedisLedger(limits, server.client(), cooldown_seconds=0.05),
+        )
+        before = bool(other.reserve("before", ANN, QUARTER))
+        ledger.operate(Control("stop", Target("user", "ann"), "max", "runaway agent"))
+        theirs = limiter.allowed("ann")  # there is nobody to tell it
+        answers = {"the next decision of another process": other.reserve("next", ANN, QUARTER)}
+        server.freeze()
+        answers["Redis frozen"] = other.reserve("frozen", ANN, QUARTER)
+        slice_of_bob = bool(other.reserve("bob's", BOB, QUARTER))
+        server.thaw()
+        server.kill()
+        server.start()
+        time.sleep(0.06)
+        other.rebuild(None)
+        later = RedisLedger(limits, server.client())
+        answers["restarted empty, a new process"] = later.reserve("new", ANN, QUARTER)
+        (kept,) = later.standing().controls
+    held = [how for how, said in answers.items() if not said and said.window == "stopped"]
+    return Row(
+        "an operator stops a user",
+        "goes on until a deploy" if theirs else "stopped",
+        "denied from the next decision on, everywhere; the order survives",
+        "denied: " + "; ".join(held) + f"; by {kept.who}: {kept.why}",
+        before
+        and theirs
+        and slice_of_bob
+        and held == [*answers]
+        and (kept.who, kept.why) == ("max", "runaway agent"),
+    )
+
+
 CASES = (
     crash_in_flight,
     settled_again,
@@ -266,4 +304,5 @@ CASES = (
     clocks,
     boundaries,
     bad_input,
+    stopped_by_hand,
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,7 +13,9 @@ from costsim.limits import parse_limits
 from costsim.records import Records
 from costsim.simulation import simulate
 from costsim.study import parse_gate, replay_limits
+from costsim.study.launch.level_hours import history_hours
 
+MS = pd.Timedelta(milliseconds=1)
 CAPS = parse_limits(
     {
         "name": "caps",
@@ -70,6 +75,41 @@ def test_it_tells_by_month_feature_and_limit(found):
     told = found.blocked().set_index(["kind", "name"])["blocked_share"]
     share = chat[~chat["admitted"]]["user_id"].nunique() / chat["user_id"].nunique()
     assert told["feature", "chat"] == pytest.approx(share)
+
+
+def test_hours_at_the_levels_are_those_of_the_ledger(history):
+    ladder = [{"at": at, "do": "notify"} for at in (0.2, 0.5, 0.8)]
+    spent = history.to_pandas()["total_cost_usd"].sum()
+    limits = {"organisation": {"month_usd": spent, "ladder": ladder}, "user": {"day_usd": 0.1}}
+    found = replay_limits(history, parse_limits({"name": "ladder", **limits}))
+    told = found.levels().set_index("level")
+    calls = found.calls.assign(end=lambda c: c["timestamp"] + c["latency_ms"] * MS)
+    for side, column in (("without", "total_cost_nano"), ("with", "admitted_nano")):
+        ended = calls.sort_values("end")
+        share = ended[column].cumsum() / (1e9 * spent)
+        ends = [ended["timestamp"].min()]  # when the month passes each level, seen call by call
+        for at in (0.2, 0.5, 0.8):
+            passed = ended.loc[share >= at, "end"]
+            ends.append(passed.iloc[0] if len(passed) else ended["end"].max())
+        ends.append(ended["end"].max())
+        wanted = [(b - a) / pd.Timedelta(hours=1) for a, b in pairwise(ends)]
+        assert told[side].tolist() == pytest.approx(wanted, abs=1e-6)
+    assert (told["with"] != told["without"]).any()
+    assert replay_limits(history, CAPS).levels().empty
+
+
+def test_a_new_month_begins_below_every_level():
+    hour = 3_600_000_000
+    ladder = [{"at": 0.5, "do": "notify"}, {"at": 0.9, "do": "warn"}]
+    limits = parse_limits({"name": "a", "organisation": {"month_usd": 10, "ladder": ladder}})
+    end_of_march = pd.Timestamp("2024-04-01", tz="UTC").value // 1000
+    begun = end_of_march + np.array([-5, -3, -1, 2]) * hour
+    nano = np.array([6, 3, 1, 5]) * 10**9
+    # the third is asked for in March and ends in April: it counts in March, as that ends
+    took = np.array([1, 1, 3, 1]) * hour
+    found = history_hours(limits, begun, begun + took, nano)
+    # below: 1 h in March, 3 h in April; half: 2 h; from -2 h on nine tenths
+    assert list(found.values()) == [4.0, 2.0, 2.0]
 
 
 def test_it_says_that_users_do_not_react(found):
