@@ -102,7 +102,7 @@ KINDS: tuple[Any, ...] = (
 
 
 @cache
-def _kernel() -> Any:
+def kernel() -> Any:
     """The kernel, compiled once and kept beside its source under a name of all it is made of."""
     from costsim.simulation.compiling import compiled_kernel
 
@@ -190,7 +190,7 @@ class Admission:
             A level that the world must know of was crossed: time stands there, call again.
         """
         while True:
-            why = _kernel()(
+            why = kernel()(
                 until_us,
                 self._rules,
                 self.tables.arrays,

@@ -62,6 +62,12 @@ def kept(
     # without numba's reference counts, which took two thirds of the time: nothing is allocated
     options: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False, "error_model": "numpy"}
     kernel = njit(**options)(named)
-    if what and not any(Path(kernel.stats.cache_path).glob(f"*{name}*.nbi")):
+    if what and not is_kept(kernel):
         logging.getLogger(__name__).warning("Compiling once on this machine: %s.", what)
     return kernel
+
+
+def is_kept(kernel: Any) -> bool:
+    """Whether its machine code is on disk, for any arguments."""
+    name = kernel.py_func.__qualname__
+    return any(Path(kernel.stats.cache_path).glob(f"*{name}*.nbi"))

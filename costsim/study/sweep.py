@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from costsim.errors import DataError, SettingError
+from costsim.simulation.closed_run import needs_loop
 from costsim.simulation.loading import load_scenario
 from costsim.simulation.result import SimulationResult
 from costsim.study.aggregates import spend_totals
+from costsim.study.compiled_first import compile_first
 from costsim.study.one_thread import one_thread
 from costsim.study.parallel import in_parallel
 from costsim.study.sweep_result import Sweep
@@ -92,6 +94,8 @@ def sweep(
         for variant in chosen
     ]
     rows: dict[tuple[str, int], dict[str, Any]] = {}
+    if any(needs_loop(variant.scenario, variant.limits) for variant in chosen):
+        compile_first(scenario)
     try:
         for row in in_parallel(_run, tasks):
             rows[row["variant"], row["seed"]] = row

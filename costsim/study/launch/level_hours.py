@@ -102,8 +102,12 @@ class SpendByMinute:
         return {f"{PREFIX}{name}": float(n) / 60 for name, n in zip(names, minutes, strict=True)}
 
 
-def history_hours(policy: Policy, time_us: Ints, end_us: Ints, total_nano: Ints) -> dict[str, float]:
-    """Hours of a history at each stretch: of all its months, from the first call to the last's end.
+def history_hours(
+    policy: Policy, time_us: Ints, end_us: Ints, total_nano: Ints
+) -> dict[str, float]:
+    """Hours of a history at each stretch, of all its months.
+
+    From its first call until its last call has ended.
 
     Parameters
     ----------

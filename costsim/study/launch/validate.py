@@ -10,6 +10,7 @@ from costsim.errors import SettingError
 from costsim.limits import Policy
 from costsim.simulation.loading import load_scenario
 from costsim.simulation.run import downgrades_of, policy_of
+from costsim.study.compiled_first import compile_first
 from costsim.study.launch.gate import Gate, load_gate
 from costsim.study.launch.month import launch_month
 from costsim.study.launch.routes_judged import route_lines
@@ -111,6 +112,7 @@ def validate_limits(
         for one in study_seeds(seed, PURPOSE, replicates)
     ]
     found = {}
+    compile_first(month.scenario)
     for which, rows in in_parallel(month_rows, tasks):
         found[which] = rows
         if progress:
