@@ -109,7 +109,9 @@ class _Run:
             unseen_calls[:, at] += add.unseen_calls
         if len(self.user):
             np.maximum(dearest, self.user_usd.max(axis=0), out=dearest)
-        np.add.at(self.tier_usd, self.tier[self.user], self.user_usd)
+        of_tier = self.tier[self.user]
+        for tier in range(len(self.tier_usd)):
+            self.tier_usd[tier] += self.user_usd[of_tier == tier].sum(axis=0, dtype=float)
         return RunSpend(
             usd,
             calls,
