@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
@@ -85,18 +85,26 @@ class OrdinaryLife:
 
     def scenario(self, scenario: Scenario, *, days: int, key: int) -> Scenario:
         """The scenario's ordinary life over some days, with the events that `key` draws."""
+        return next(self.scenarios(scenario, days=days, keys=[key]))
+
+    def scenarios(
+        self, scenario: Scenario, *, days: int, keys: Iterable[int]
+    ) -> Iterator[Scenario]:
+        """As :meth:`scenario`, for each of some keys."""
         quiet = scenario.without_launches(days=days)
-        if not self.eventful:
-            return quiet
-        rng = np.random.default_rng([key, 0x0DD])
-        months = days / DAYS_A_MONTH
-        features, surges = dict(quiet.features), dict(quiet.surges)
         usual = _usual(quiet) if self.launches_per_month else {}
-        for number in range(rng.poisson(self.launches_per_month * months)):
-            features[f"launch {number + 1}"] = _launch(quiet, usual, rng)
-        for number in range(rng.poisson(self.surges_per_month * months)):
-            surges[f"campaign {number + 1}"] = _surge(quiet, rng)
-        return quiet.model_copy(update={"features": features, "surges": surges})
+        months = days / DAYS_A_MONTH
+        for key in keys:
+            if not self.eventful:
+                yield quiet
+                continue
+            rng = np.random.default_rng([key, 0x0DD])
+            features, surges = dict(quiet.features), dict(quiet.surges)
+            for number in range(rng.poisson(self.launches_per_month * months)):
+                features[f"launch {number + 1}"] = _launch(quiet, usual, rng)
+            for number in range(rng.poisson(self.surges_per_month * months)):
+                surges[f"campaign {number + 1}"] = _surge(quiet, rng)
+            yield quiet.model_copy(update={"features": features, "surges": surges})
 
     def words(self) -> str:
         """Say what belongs to it."""

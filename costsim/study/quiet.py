@@ -138,8 +138,9 @@ def quiet_runs(
     training = training_days(scenario) if training is None else training
     life, days = life or OrdinaryLife(), training + WATCHES * WATCH_DAYS
     parts, start, features = [], 0, len(scenario.without_launches().features)
-    for each in life.spread(seeds):
-        lived = life.scenario(scenario, days=days, key=each[0])
+    spread = life.spread(seeds)
+    lives = life.scenarios(scenario, days=days, keys=[each[0] for each in spread])
+    for each, lived in zip(spread, lives, strict=True):
         parts.append(sample_bins(lived, each, bin_minutes=bin_minutes, workers=workers))
         start = int(lived.calendar.day_starts[training])
     return Quiet(BinnedSpend.joined(parts), start, features)

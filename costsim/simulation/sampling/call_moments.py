@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -64,6 +65,18 @@ def prices_at(prices: RoutePrices, terms: Terms, epoch: int) -> Prices:
         for table in tables
     )
     return Prices(tuple(above), inner, cached, outer)
+
+
+class Billing(NamedTuple):
+    """What changes the dollars of a call: its terms, as far as they do."""
+
+    scale_in: tuple[float, ...]
+    scale_out: tuple[float, ...]
+    cache_share: float
+
+    @classmethod
+    def of(cls, terms: Terms) -> Billing:
+        return cls(terms.scale_in, terms.scale_out, terms.cache_share)
 
 
 class CallLaw(NamedTuple):
@@ -166,14 +179,15 @@ class UserTable:
         return found
 
 
+@lru_cache(maxsize=256)  # the lives of a product have most of their streams in common
 def call_moments(
-    law: CallLaw, terms: Terms, at: Prices, plain: Terms | None, plain_at: Prices
+    law: CallLaw, terms: Billing, at: Prices, plain: Billing | None, plain_at: Prices
 ) -> CallMoments:
     """Tables of a stream's calls under some terms, beside the same calls under plain ones.
 
     Parameters
     ----------
-    plain : Terms, optional
+    plain : Billing, optional
         None where nothing but the terms is asked for.
     """
     ways = [(terms, at)] if plain is None else [(terms, at), (plain, plain_at)]

@@ -15,7 +15,13 @@ from costsim.simulation.pieces import Piece, pieces_of, terms_of
 from costsim.simulation.rates import added_share, cohort_rate, traffic_rate
 from costsim.simulation.routes import RoutePrices, route_prices
 from costsim.simulation.sampling.attempts import outcomes_of
-from costsim.simulation.sampling.call_moments import CallLaw, CallMoments, call_moments, prices_at
+from costsim.simulation.sampling.call_moments import (
+    Billing,
+    CallLaw,
+    CallMoments,
+    call_moments,
+    prices_at,
+)
 from costsim.simulation.sampling.fragments import Fragments, fragments_of
 from costsim.simulation.sampling.people import Weights, weights_of
 
@@ -127,7 +133,7 @@ class Plan:
 def plan_of(scenario: Scenario, minutes: int) -> Plan:
     """Plan of a scenario: a quarter of a second of integrals, good for any number of seeds."""
     prices = route_prices(scenario, load_price_book(scenario.price_book))
-    maker = _Maker(scenario, minutes, prices, {})
+    maker = _Maker(scenario, minutes, prices)
     streams = []
     for name, feature in scenario.features.items():
         streams += list(maker.streams(name, feature))
@@ -139,7 +145,6 @@ class _Maker:
     scenario: Scenario
     minutes: int
     prices: RoutePrices
-    tables: dict[Any, CallMoments]
 
     def streams(self, name: str, feature: Feature) -> Iterator[StreamPlan]:
         scenario, incidents = self.scenario, self.scenario.incidents_of(name)
@@ -212,12 +217,9 @@ class _Maker:
             feature.truncated_rate,
         )
         at, plain_at = (prices_at(self.prices, t, piece.epoch) for t in (terms, plain))
-        billed = terms.scale_in, terms.scale_out, terms.cache_share
-        key = (repr(law), billed, at, plain_at, changed)
-        if key not in self.tables:
-            self.tables[key] = call_moments(law, terms, at, plain if changed else None, plain_at)
+        beside = Billing.of(plain) if changed else None
+        moments = call_moments(law, Billing.of(terms), at, beside, plain_at)
         outcomes = outcomes_of(terms, plain, feature.errors.billed, reaction)
-        moments = self.tables[key]
         weights = weights_of(outcomes, feature.passes)
         return PiecePlan(piece.inside, moments, weights, changed, terms.silent, terms.made)
 
