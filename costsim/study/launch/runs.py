@@ -148,8 +148,9 @@ def folded_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
             for groups in days
         ]
         other = FoldedMonth(rehearsal, rehearsal.block_of(plain))
+        other_limited, other_open = other.run(policy), other.open  # in this order: it looks once
         for name, all_, run in (
-            (OPEN, open_, other.open), (policy.name, limited, other.run(policy))
+            (OPEN, open_, other_open), (policy.name, limited, other_limited)
         ):  # fmt: skip
             nano[name] = int(run.month_nano.sum() + all_.month_nano[:, ~touched].sum())
     return PairedMonth(month.calls, {OPEN: open_, policy.name: limited}, nano, spent, passed)
