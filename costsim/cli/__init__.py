@@ -117,6 +117,10 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:  # a folder in the way, no right to write, a full disk
+        if error.filename is None:
+            raise
+        _fail(f"costsim: {error.filename}: {error.strerror}")
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from costsim.cli.limits_found import (
+    plain_better,
+    plain_lines,
+    plain_validation,
+    print_better,
+    print_incidents,
+    print_validation,
+)
 from costsim.cli.operating import grant, set_, start, stop
 from costsim.cli.operator_status import status
 
 if TYPE_CHECKING:
-    from costsim.study import Gate, GateLine, LimitsValidation, Recommendation
+    from costsim.study import Gate
     from costsim.study.launch.judged import Judged
 
 app = typer.Typer(no_args_is_help=True, help="Limits: try them first, then operate them live.")
@@ -57,6 +64,12 @@ def check(
             "--waive-evaluation", help="Let downgrade routes pass that nobody has evaluated."
         ),
     ] = False,
+    incidents: Annotated[
+        bool,
+        typer.Option(
+            "--incidents", help="Play every incident of the library under the limits, too."
+        ),
+    ] = False,
     recommend: Annotated[
         bool, typer.Option("--recommend", help="Search for better caps of users, too.")
     ] = False,
@@ -74,9 +87,11 @@ def check(
     """
     from joblib import parallel_config
 
-    from costsim.cli.output import next_step, print_json, progress
+    from costsim.cli.output import next_step, print_json, progress, rows
     from costsim.errors import SettingError
-    from costsim.study import load_gate, recommend_limits, validate_limits
+    from costsim.study import limit_incidents, load_gate, recommend_limits, validate_limits
+    from costsim.study.launch.incidents import library_incidents
+    from costsim.study.launch.recommend import DEFAULT_GATE, check_search, searched_gate
 
     wanted = load_gate(gate) if gate else None
     if junit is not None and wanted is None:
@@ -84,16 +99,21 @@ def check(
     if jobs is not None and jobs < 1:
         raise SettingError(f"--jobs must be at least 1; got {jobs}")
     for file in (junit, markdown, save):
+        if file is not None and file.is_dir():
+            raise SettingError(f"{file} must be a file; it is a folder")
         if file is not None and not file.absolute().parent.is_dir():
             raise SettingError(f"folder does not exist: {file.parent}")
     if Path(source).is_dir():
-        if recommend:
-            raise SettingError("--recommend simulates; give a scenario, not a folder of records")
+        if recommend or incidents or save is not None:
+            option = "--incidents" if incidents else "--recommend"
+            raise SettingError(f"{option} simulates; give a scenario, not a folder of records")
         _replay(source, limits, wanted, waive_evaluation, junit, markdown, as_json)
     if save is not None and not recommend:
         raise SettingError("--save writes the recommended limits; give --recommend too")
     if save is not None and save.exists():
         raise SettingError(f"{save} is there already")
+    if recommend:  # before minutes of work
+        check_search(tried, search_seeds, seed=seed)
     with (
         progress(replicates, f"rehearsing {source}") as bar,
         parallel_config(n_jobs=-1 if jobs is None else jobs),
@@ -103,6 +123,19 @@ def check(
             waive_evaluation=waive_evaluation, progress=bar.update,
         )  # fmt: skip
     _write(found, junit, markdown)
+    played = None
+    if incidents:
+        with (
+            progress(len(library_incidents()), "playing the library's incidents") as bar,
+            parallel_config(n_jobs=-1 if jobs is None else jobs),
+        ):
+            played = limit_incidents(
+                limits,
+                replicates=1,
+                seed=seed,
+                budget_usd=found.month.scenario.monthly_budget_usd,
+                progress=bar.update,
+            )
     better = None
     if recommend:
         with (
@@ -112,7 +145,7 @@ def check(
             better = recommend_limits(
                 source,
                 limits,
-                wanted,
+                DEFAULT_GATE if wanted is None else searched_gate(wanted),
                 count=tried,
                 seeds=search_seeds,
                 seed=seed,
@@ -121,12 +154,16 @@ def check(
         if save is not None:
             better.write(save)
     if as_json:
-        told = _plain(found)
-        print_json(told if better is None else told | {"recommended": _plain_better(better)})
+        told = plain_validation(found)
+        if played is not None:
+            told |= {"incidents": rows(played.to_frame())}
+        print_json(told if better is None else told | {"recommended": plain_better(better)})
     else:
-        _print(found)
+        print_validation(found)
+        if played is not None:
+            print_incidents(played)
         if better is not None:
-            _print_better(better)
+            print_better(better)
         folder = f"runs/{found.policy.name}"
         next_step(
             f"costsim limits check {source} --limits {save}"
@@ -165,7 +202,7 @@ def _replay(
             "refusals": rows(found.refusals()),
             "levels": rows(found.levels()),
         }
-        print_json(told | {"gate": _plain_lines(found.lines)} | tables | {"notes": found.notes})
+        print_json(told | {"gate": plain_lines(found.lines)} | tables | {"notes": found.notes})
     else:
         print_wrapped(found.headline)
         for line in found.lines:
@@ -183,124 +220,6 @@ def _replay(
         print(found.ribbon)
         next_step(f"costsim fit {source} --out mine.toml")
     raise typer.Exit(found.exit_code)
-
-
-def _print(found: LimitsValidation) -> None:
-    from costsim.cli.output import print_wrapped
-    from costsim.show.tables import table_text
-
-    print_wrapped(found.headline)
-    for line in found.lines:
-        print_wrapped(f"  {line.words}")
-    print()
-    _print_measures(found)
-    shares = {"blocked_share": "share", "low": "share", "high": "share"}
-    counts = dict.fromkeys(("denied", "downgraded"), "count")
-    caption = "users denied at least once in the month"
-    print(table_text(found.blocked(), shares | counts, caption=caption))
-    levels = found.levels()
-    if len(levels):
-        hours = dict.fromkeys(("without", "with", "with_low", "with_high"), "count")
-        caption = "hours of the month at each level of the ladder"
-        print(table_text(levels, hours | {"reached": "share"}, caption=caption))
-    passed = found.overshoot()
-    if len(passed) and passed["worst_usd"].max() > 0:
-        units = {n: "usd" for n in passed.columns if n.endswith("_usd")} | {"windows": "count"}
-        print(table_text(passed, units, caption="limits overshot, windows a month"))
-    refusals = found.refusals()
-    if len(refusals):
-        print(table_text(refusals, caption="what refuses, a month on average"))
-        denied = found.denied()
-        counts = dict.fromkeys(denied.columns, "count")
-        caption = "attempts denied a month, by tier"
-        print(table_text(denied.reset_index(), counts, caption=caption))
-    for note in found.notes:
-        print_wrapped(note)
-    print(found.ribbon)
-
-
-def _print_measures(found: LimitsValidation) -> None:
-    """Dollars, then people, each in its own unit."""
-    from costsim.show.tables import table_text
-
-    frame = found.to_frame()
-    frame = frame[~frame["measure"].str.startswith("level_hours.")]  # a table of their own
-    frame = frame.replace([float("inf"), float("-inf")], float("nan"))
-    units = {"usd": "usd", "share": "share", "budget": "share"}
-    kinds = [units.get(name.rsplit("_", 1)[-1], "count") for name in frame["measure"]]
-    columns = [name for name in frame.columns if name not in ("measure", "statistic")]
-    for kind, caption in (("usd", "US$"), ("share", "shares"), ("count", "attempts a month")):
-        rows = frame[[one == kind for one in kinds]]
-        print(table_text(rows, dict.fromkeys(columns, kind), caption=f"{caption}, 95% intervals"))
-
-
-def _plain(found: LimitsValidation) -> dict[str, Any]:
-    from costsim.cli.output import rows
-
-    scenario = found.month.scenario
-    return {
-        "verdict": found.verdict,
-        "headline": found.headline,
-        "scenario": scenario.name,
-        "limits": found.policy.name,
-        "month": found.month.words,
-        "monthly_budget_usd": scenario.monthly_budget_usd,
-        "replicates": found.replicates,
-        "seed": found.seed,
-        "gate": _plain_lines(found.lines),
-        "measures": rows(found.to_frame()),
-        "blocked": rows(found.blocked()),
-        "refusals": rows(found.refusals()),
-        "levels": rows(found.levels()),
-        "overshoot": rows(found.overshoot()),
-        "denied": rows(found.denied().reset_index()),
-        "notes": found.notes,
-    }
-
-
-def _print_better(found: Recommendation) -> None:
-    from costsim.cli.output import print_wrapped
-    from costsim.show.tables import table_text
-
-    print()
-    print_wrapped(found.headline)
-    for line in found.lines:
-        print_wrapped(f"  {line.words}")
-    print(table_text(found.compared(), caption="on seeds that had no part in the search"))
-    frontier = found.to_frame()
-    frontier = frontier[frontier["frontier"]].drop(columns="frontier")
-    caption = "the frontier: more dollars saved, or fewer ordinary users blocked"
-    print(table_text(frontier, caption=caption))
-    for note in found.notes:
-        print_wrapped(note)
-    print(found.ribbon)
-
-
-def _plain_better(found: Recommendation) -> dict[str, Any]:
-    from costsim.cli.output import rows
-
-    return {
-        "headline": found.headline,
-        "toml": found.toml,
-        "compared": rows(found.compared()),
-        "candidates": rows(found.to_frame()),
-        "notes": list(found.notes),
-    }
-
-
-def _plain_lines(lines: Sequence[GateLine]) -> list[dict[str, Any]]:
-    return [
-        {
-            "key": line.requirement.key,
-            **({"note": line.note} if line.note else {}),
-            "relation": line.requirement.relation,
-            "bound": line.requirement.bound,
-            **line.measured._asdict(),
-            "verdict": line.verdict,
-            "runs_to_decide": line.runs,
-        }
-        for line in lines
-    ]
 
 
 def _write(found: Judged, junit: Path | None, markdown: Path | None) -> None:

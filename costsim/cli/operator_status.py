@@ -69,7 +69,7 @@ def status(
         {"scope": scope, "name": entity or None, "until_us": end}
         for (scope, entity), end in standing.stops.items()
     ]
-    latest = standing.controls[len(standing.controls) - last :] if last else ()
+    latest = standing.controls[-last:] if last else ()
     if as_json:
         print_json(
             {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -237,9 +238,13 @@ def check_target(path: str | Path) -> Path:
     target = Path(path)
     if target.is_dir():
         raise ReportError(f"page needs a file name; {target} is a directory")
-    for folder in target.parents:
-        if folder.exists() and not folder.is_dir():
-            raise ReportError(f"page needs a folder; {folder} is a file")
+    for folder in target.absolute().parents:
+        if folder.exists():
+            if not folder.is_dir():
+                raise ReportError(f"page needs a folder; {folder} is a file")
+            if not os.access(folder, os.W_OK):
+                raise ReportError(f"page needs a folder to write in; {folder} is none")
+            break
     return target
 
 

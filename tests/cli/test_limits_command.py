@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from costsim.limits import load_limits
+from costsim.study.launch import incidents
 from tests.cli.tiny import SCENARIO
 
 FEW = ("--candidates", "8", "--search-seeds", "4")
@@ -106,6 +107,33 @@ def test_nothing_runs_on_bad_input(run, files):
     assert check(run, replicates=1).code == 2
     said = check(run, "--markdown", "nowhere/m.md")
     assert said.err == "costsim: folder does not exist: nowhere\n"
+    (files / "folder").mkdir()
+    said = check(run, "--markdown", "folder")
+    assert (said.code, said.err) == (2, "costsim: folder must be a file; it is a folder\n")
+    said = check(run, "--recommend", "--candidates", "2", replicates=10_000)
+    assert (said.code, said.err) == (
+        2, "costsim: count must be an integer from 4 to 4096; got 2\n"
+    )  # fmt: skip
+
+
+def test_incidents_of_the_library_are_played_at_the_products_size(run, files, monkeypatch):
+    monkeypatch.setattr(incidents, "library_incidents", lambda: ["night-script"])
+    said = check(run, "--incidents", replicates=2)
+    assert said.code == 0, said.err
+    assert "incidents of the library: what each adds to its week" in said.out
+    # a product of $100 a month; the library's have $55,000
+    assert "Products of a larger budget than yours are played at 0.2% of their size." in said.out
+    told = json.loads(check(run, "--incidents", "--json", replicates=2).out)["incidents"]
+    assert [row["scenario"] for row in told] == ["night-script"]
+    assert told[0]["adds_usd"] < 100
+
+
+def test_what_a_search_cannot_look_for_is_judged_and_left_out_of_it(run, files):
+    (files / "gate.toml").write_text('overshoot_usd = "<= 0"\nblocked_share = "<= 1"')
+    said = check(run, "--recommend", "--gate", "gate.toml", *FEW)
+    assert said.code == 0, said.err
+    assert "PASS overshoot_usd" in said.out
+    assert "Suggested: " in said.out
 
 
 def test_a_folder_of_records_is_replayed(run, files):

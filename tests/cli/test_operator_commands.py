@@ -130,6 +130,9 @@ def test_status_shows_what_is_used_what_is_in_force_and_who_ordered_it(run, live
     [row] = [line for line in said.out.splitlines() if line.startswith("user ann")]
     assert row.split() == ["user", "ann", "hour_usd", "$0.20", "$0.50", "$2.00", "35%"]
     assert "eve: grant user ann: 2 times each cap, until " in said.out
+    for last, shown in ((1, 1), (2, 2), (10, 2), (0, 0)):
+        told = json.loads(run(*at, "--last", str(last), "--json").out)
+        assert len(told["orders"]) == shown
     said = run("limits", "grant", "ann", "--revoke", *where, *WHY)
     assert "user ann, hour_usd: $2.00 -> $1.00\n" in said.out
 

@@ -21,8 +21,9 @@ from costsim.report.launch.lines import launch_lines, reached_on
 from costsim.report.launch.requirements import requirement_rows
 from costsim.simulation import load_scenario, simulate
 from costsim.study import parse_gate
-from costsim.study.launch.first_signal import FirstSignal, first_signal
+from costsim.study.launch.first_signal import FirstSignal, first_signal, what_if
 from costsim.study.launch.month import launch_month
+from costsim.study.launch.routes_judged import route_lines
 from costsim.study.launch.runs import OPEN
 
 CAPS = parse_limits(
@@ -181,6 +182,14 @@ class TestTheFiveLines:
         ]
         assert (verdict, here.split(".  ")[0][:15]) == ("PASS", "$2.00 a month. ")
         assert "40 users x $2.00 a month = $80.00" in here
+        tiers = [{"name": "free", "share": 0.5}, {"name": "pro", "share": 0.5}]
+        people = type(product.population)(users=40, tiers=tiers)
+        tiered = product.model_copy(update={"population": people})
+        by_tier = {"free": {"month_usd": 1}, "pro": {"day_usd": 3}}
+        for gone, wanted in ((None, "PASS"), ("pro", "FAIL")):
+            caps = {name: each for name, each in by_tier.items() if name != gone}
+            limits = {"name": "l", "user": {"by_tier": caps}}
+            assert self.lines(tiered, limits)["limits for each user"][0] == wanted
 
     def test_a_budget_that_alerts_in_time(self, product):
         what = "an alert on the month's budget"
@@ -189,6 +198,10 @@ class TestTheFiveLines:
         assert self.lines(product, late)[what] == (
             "FAIL", "The first alert comes at $80.00; the budget is $80.00."
         )  # fmt: skip
+        ladder = [{"at": 0.9, "do": "warn"}, {"at": 0.7, "do": "notify"}]
+        told = {"name": "l", "organisation": {"month_usd": 60, "ladder": ladder}}
+        verdict, here = self.lines(product, told)[what]
+        assert (verdict, here.split(" of ")[0]) == ("PASS", "The first alert comes at $42.00")
         good = {"name": "l", "organisation": {"month_usd": 60, "alert_at": [0.5, 0.9]}}
         verdict, here = self.lines(product, good)[what]
         assert verdict == "PASS"
@@ -216,6 +229,28 @@ class TestTheFiveLines:
         what = "a first signal within hours"
         assert self.lines(product, {"name": "l"}, signal, suite)[what][0] == verdict
         assert self.lines(product, {"name": "l"}, None, "s")[what][0] == "UNDECIDED"
+
+
+def test_where_nothing_goes_wrong_something_is_supposed():
+    quiet = load_scenario("quiet")
+    [incident] = what_if(quiet).incidents.values()
+    usd = quiet.expected().to_frame().groupby("feature_name")["usd"].sum()
+    assert incident.feature == usd.idxmax()
+    assert what_if(load_scenario("surprise-40k")) == load_scenario("surprise-40k")
+    signal = FirstSignal("s", 20, 20, 0, 2.0, 30.0, "feature z-score")
+    lines = launch_lines(launch_month(quiet), parse_limits({"name": "l"}), signal, "s")
+    assert lines[-1].verdict == "PASS"
+    assert lines[-1].here.startswith(
+        f"The scenario has nothing go wrong. Supposed that {incident.feature} has 5 times its calls"
+    )
+
+
+def test_a_route_nobody_tried_is_told_in_its_own_words():
+    policy = parse_limits({"name": "p", "feature": {"chat": {"downgrade_to": ["mini.5"]}}})
+    [row] = requirement_rows(route_lines(policy, waived=False, gated=True))
+    assert row["requirement"] == "mini.5 tried for chat"
+    assert row["asked"] == "evaluated or waived"
+    assert row["measured"].startswith("nobody has tried whether mini.5 does the work")
 
 
 def test_the_first_signal_is_the_first_hour_over_its_threshold():

@@ -9,6 +9,7 @@ from costsim.limits import Policy
 from costsim.prices import load_price_book
 from costsim.show.formats import count, day, hours, share, usd
 from costsim.simulation.request_cost import RequestCost
+from costsim.study.launch.first_signal import what_if
 from costsim.study.launch.recommendation import user_words
 from costsim.study.launch.words import cap_words
 
@@ -106,24 +107,33 @@ def _most_usd(scenario: Scenario, name: str, policy: Policy) -> float:
 
 
 def _user_limits(scenario: Scenario, policy: Policy) -> LaunchLine:
-    caps = [name for name in policy.user.stated if name.endswith("_usd")]
-    if not caps:
+    if not _every_user_capped(scenario, policy):
         return LaunchLine("limits for each user", "FAIL", f"{policy.name} caps no user's dollars.")
     tiers = ", more or less by tier" if policy.user.by_tier else ""
+    said = f"{user_words(policy)}{tiers}" if user_words(policy) else "each tier has caps of its own"
     sums = cap_words(policy, scenario)
     return LaunchLine(
-        "limits for each user", "PASS", f"{user_words(policy)}{tiers}. {sums}".strip()
+        "limits for each user", "PASS", f"{said[:1].upper()}{said[1:]}. {sums}".strip()
+    )
+
+
+def _every_user_capped(scenario: Scenario, policy: Policy) -> bool:
+    """Whether each tier's users have some cap of dollars, their own or everybody's."""
+    own = [policy.user.by_tier.get(tier.name) for tier in scenario.population.tiers] or [None]
+    return all(
+        any(cap.endswith("_usd") for each in (policy.user, caps) if each for cap in each.stated)
+        for caps in own
     )
 
 
 def _budget_alert(month: LaunchMonth, policy: Policy) -> LaunchLine:
     what, whole = "an alert on the month's budget", policy.organisation
     budget = month.scenario.monthly_budget_usd
-    if not whole.alert_at or whole.month_usd is None:
+    if not whole.levels or whole.month_usd is None:
         return LaunchLine(
             what, "FAIL", f"{policy.name} alerts nobody: set organisation.month_usd and alert_at."
         )
-    first = min(whole.alert_at) * whole.month_usd
+    first = whole.levels[0].at * whole.month_usd
     if first >= budget:
         return LaunchLine(
             what, "FAIL", f"The first alert comes at {usd(first)}; the budget is {usd(budget)}."
@@ -180,6 +190,12 @@ def _signal(scenario: Scenario, signal: FirstSignal | None, suite: str) -> Launc
         f"With the suite {suite} on watch an alarm comes within 4 hours of the incident's start in "
         f"{count(signal.soon)} of {count(signal.runs)} runs"
     )
+    if not scenario.incidents:
+        [supposed] = what_if(scenario).incidents.values()
+        soon = (
+            f"The scenario has nothing go wrong. Supposed that {supposed.feature} has "
+            f"{supposed.effect.calls_scale:g} times its calls: w{soon[1:]}"
+        )
     if signal.never == signal.runs:
         return LaunchLine(what, "FAIL", f"{soon}, and in none later.")
     said = f"{soon}, in the median run after {hours(signal.median_hours)} and "

@@ -24,8 +24,8 @@ from costsim.study import (
     recommend_limits,
     validate_limits,
 )
-from costsim.study.launch.first_signal import FirstSignal, first_signal
-from costsim.study.launch.recommend import DEFAULT_GATE
+from costsim.study.launch.first_signal import FirstSignal, first_signal, what_if
+from costsim.study.launch.recommend import DEFAULT_GATE, check_search, searched_gate
 
 if TYPE_CHECKING:
     from costsim.simulation.scenario import Scenario
@@ -89,6 +89,8 @@ def rehearse_launch(
         raise SettingError(f"size must be above 0 and at most 1; got {size!r}")
     if watch_runs < 0:
         raise SettingError(f"watch_runs must be at least 0; got {watch_runs!r}")
+    if recommend:
+        check_search(candidates, search_seeds)
     given = policy_of(wanted, limits)
     assert given is not None
     policy = smaller_limits(given, size)
@@ -103,11 +105,15 @@ def rehearse_launch(
     month = validation.month
     day = blocked_day(month, policy, seed=seed)
     signal: FirstSignal | None = None
-    if watching is not None and watch_runs and len(wanted.incidents) == 1:
+    tried = what_if(wanted)
+    if watching is not None and watch_runs and len(tried.incidents) == 1:
         say("watching for the first signal")
-        signal = first_signal(wanted, watching, replicates=watch_runs, seed=seed)
+        signal = first_signal(tried, watching, replicates=watch_runs, seed=seed)
     say("playing the library of incidents")
-    incidents = limit_incidents(given, library, replicates=1, size=size, seed=seed)
+    incidents = limit_incidents(
+        given, library, replicates=1, size=size, seed=seed,
+        budget_usd=wanted.monthly_budget_usd / size,
+    )  # fmt: skip
     accounting = compare_accounting(wanted, seed=seed, **_accounted(size))
     better = None
     if recommend:
@@ -115,7 +121,7 @@ def rehearse_launch(
         better = recommend_limits(
             wanted,
             policy,
-            _searched(asked),
+            searched_gate(asked),
             count=candidates,
             seeds=search_seeds,
             check_seeds=8 if size == 1 else 2,
@@ -129,9 +135,3 @@ def rehearse_launch(
 def _accounted(size: float) -> dict[str, Any]:
     """Fewer trials where a quick look is wanted."""
     return {} if size == 1 else {"trials": 20, "concurrency": [1, 10]}
-
-
-def _searched(gate: Gate) -> Gate:
-    """The requirements that a search can look for; what incidents add is none of them."""
-    kept = tuple(one for one in gate.requirements if not one.column.startswith("incident_"))
-    return Gate(gate.name, kept) if kept else DEFAULT_GATE

@@ -81,8 +81,8 @@ class LaunchRehearsal:
             if blocked >= MANY
         ]
         found += [
-            f"{name_of(line.requirement)}: {measured_of(line)}, and {asked_of(line.requirement)} "
-            "is asked for"
+            f"{name_of(line.requirement)}: {measured_of(line)}"
+            + ("" if line.note else f", and {asked_of(line.requirement)} is asked for")
             for line in self.validation.lines
             if line.verdict == "FAIL"
         ]

@@ -40,6 +40,9 @@ def name_of(wanted: Requirement) -> str:
     ['the month, in 95 of 100 runs', 'users who leave for good', 'users of chat blocked in it']
     """
     table, _, rest = wanted.key.partition(".")
+    route = re.fullmatch(r"feature\.(.+)\.route\.(.+)\.evaluated", wanted.key)
+    if route:
+        return f"{route[2]} tried for {route[1]}"
     if rest:
         return _NESTED[table].format(rest.rpartition(".")[0])
     if wanted.key in _NAMES:
@@ -57,7 +60,9 @@ def name_of(wanted: Requirement) -> str:
 
 def asked_of(wanted: Requirement) -> str:
     """The bound: "at most 2.0%"."""
-    return f"{_RELATIONS[wanted.relation]} {wanted.told(wanted.bound)}"
+    if wanted.key.endswith(".evaluated"):
+        return "evaluated or waived"
+    return f"{_RELATIONS[wanted.relation]} {wanted.asked}"
 
 
 def requirement_rows(lines: Iterable[GateLine]) -> list[dict[str, Any]]:
@@ -75,6 +80,8 @@ def requirement_rows(lines: Iterable[GateLine]) -> list[dict[str, Any]]:
 
 def measured_of(line: GateLine) -> str:
     """What was measured, and of an undecided one how many runs would decide it."""
+    if line.note:
+        return line.note
     value = line.measured.value
     if value != value:
         return "nobody to measure it on"
@@ -96,6 +103,6 @@ def in_words(text: str, wanted: Iterable[Requirement]) -> str:
     """
     # longest first: one key may be the beginning of another's line
     for one in sorted(wanted, key=lambda each: -len(each.key)):
-        line = f"{one.key} {one.relation} {one.told(one.bound)}"
+        line = f"{one.key} {one.relation} {one.asked}"
         text = text.replace(line, f"“{name_of(one)}: {asked_of(one)}”")
     return text

@@ -228,9 +228,13 @@ def _better(found: LaunchRehearsal) -> Section:
 def _flips(found: LaunchRehearsal) -> Section | None:
     if found.better is None:
         return None
-    turned = [note for note in found.better.notes if note.startswith("It turns over")]
+    title = "It stands if tokens grow"
+    if any("turns over if" in note for note in found.better.notes):
+        title = "What would turn this over"
+    if any(line.verdict == "FAIL" for line in found.better.lines):
+        title = "What it does not meet, and what would turn the rest over"
     return Section(
-        "What would turn this over" if turned else "It stands if tokens grow",
+        title,
         anchor="assumptions",
         prose=(
             *(in_words(note, found.better.gate.requirements) for note in found.better.notes[1:]),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Final
 
 from costsim.errors import SettingError
+from costsim.simulation.settings import Effect, Incident
 from costsim.study.duty import TOGETHER, acted_runs
 from costsim.study.incident_runs import IncidentRuns
 from costsim.study.seeds import study_seeds
@@ -18,6 +20,10 @@ PURPOSE = 16
 """Of the seeds."""
 SOON_HOURS = 4.0
 """Within so many hours of an incident's start a signal counts as soon."""
+SUPPOSED: Final = "supposed"
+"""Name of the incident of :func:`what_if`."""
+TIMES: Final = 5.0
+"""So many times its calls that feature then has."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,35 @@ class FirstSignal:
     def soon_share(self) -> float:
         """Share of the runs with an alarm within four hours."""
         return self.soon / self.runs
+
+
+def what_if(scenario: Scenario) -> Scenario:
+    """A scenario in which nothing goes wrong, with something that does.
+
+    The feature that costs the most has five times its calls for two days, from any hour of the
+    week on. A scenario with incidents, or without ordinary traffic, stays as it is.
+
+    Examples
+    --------
+    >>> import costsim
+    >>> [found] = what_if(costsim.load_scenario("quiet")).incidents.values()
+    >>> found.feature, found.effect.calls_scale
+    ('code_review', 5.0)
+    """
+    traffic = [name for name, each in scenario.features.items() if each.calls_per_week]
+    if scenario.incidents or not traffic:
+        return scenario
+    usd = scenario.expected().to_frame().groupby("feature_name")["usd"].sum()
+    starts = datetime.combine(scenario.focus.start, time(0))
+    incident = Incident(
+        feature=max(traffic, key=lambda name: float(usd[name])),
+        cause="volume",
+        starts=starts,
+        ends=starts + timedelta(days=2),
+        effect=Effect(calls_scale=TIMES),
+        movable=True,
+    )
+    return scenario.model_copy(update={"incidents": {SUPPOSED: incident}})
 
 
 def first_signal(

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -79,6 +80,22 @@ class Requirement:
             return "yes" if value else "no"
         return share(value) if self.key.endswith(("share", "chance_over_budget")) else count(value)
 
+    @property
+    def asked(self) -> str:
+        """The bound in the requirement's unit, to the last digit that was written.
+
+        Examples
+        --------
+        >>> gate = parse_gate({"left_share": "<= 0.0025", "month_spend_mean_usd": "< 1000.5"})
+        >>> [one.asked for one in gate.requirements]
+        ['0.25%', '$1,000.5']
+        """
+        text, exact = self.told(self.bound), Decimal(repr(self.bound))
+        if text.endswith("%"):
+            exact = (100 * exact).normalize()
+            return text if exact == _digits(text) else f"{exact:,f}%"
+        return text if not text.startswith("$") or exact == _digits(text) else f"${exact:,f}"
+
     def judge(self, values: Any) -> GateLine:
         """The verdict of some runs.
 
@@ -116,7 +133,7 @@ class GateLine:
         wanted, (value, low, high) = self.requirement, self.measured
         if self.note:
             return f"{self.verdict} {wanted.key}: {self.note}"
-        bound = f"{wanted.relation} {wanted.told(wanted.bound)}"
+        bound = f"{wanted.relation} {wanted.asked}"
         if math.isnan(value):
             return f"{self.verdict} {wanted.key} {bound}: no run had anybody to measure it on"
         text = f"{self.verdict} {wanted.key} {bound}: {wanted.told(value)}"
@@ -265,3 +282,8 @@ def _interval(wanted: Requirement, low: float, high: float) -> str:
     if math.isinf(low):
         return f"up to {wanted.told(high)}"
     return f"{wanted.told(low)} to {wanted.told(high)}"
+
+
+def _digits(text: str) -> Decimal | None:
+    """The number in "$1,000.50" or "2.0%"; None of one that says "less than"."""
+    return None if text[0] in "<>" else Decimal(text.strip("$%").replace(",", ""))

@@ -90,7 +90,7 @@ def gate_junit(name: str, lines: Sequence[GateLine]) -> str:
 def _row(line: GateLine) -> str:
     wanted, (value, low, high) = line.requirement, line.measured
     needed = f" (about {line.runs:,} runs would decide)" if line.runs else ""
-    bound = "" if line.note else f" {wanted.relation} {wanted.told(wanted.bound)}"
+    bound = "" if line.note else f" {wanted.relation} {wanted.asked}"
     key = f"{wanted.key}{bound}"
     cells = [f"{_MARKS[line.verdict]}{needed}", key, wanted.told(value)]
     interval = f"{wanted.told(low)} to {wanted.told(high)}" if low != high else ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,6 +53,7 @@ class LimitedIncidents:
     causes: dict[str, str]
     unknown: dict[str, tuple[str, ...]]
     seed: int
+    sizes: dict[str, float] = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
         """A row an incident, what the limits keep the most of first.
@@ -117,6 +119,13 @@ class LimitedIncidents:
             "month's windows are empty as it begins. It adds what its week costs beyond the same "
             "week without it."
         ]
+        shrunk = {part for part in self.sizes.values() if part < 1}
+        if shrunk:
+            low, high = (share(each) for each in (min(shrunk), max(shrunk)))
+            part = low if low == high else f"{low} to {high}"
+            said.append(
+                f"Products of a larger budget than yours are played at {part} of their size."
+            )
         named = {name: gone for name, gone in self.unknown.items() if gone}
         if named:
             gone = sorted({one for names in named.values() for one in names})
@@ -167,6 +176,7 @@ def limit_incidents(
     *,
     replicates: int = 2,
     size: float = 1.0,
+    budget_usd: float | None = None,
     seed: int = 0,
     progress: Callable[[int], object] | None = None,
 ) -> LimitedIncidents:
@@ -183,6 +193,9 @@ def limit_incidents(
     size : float
         Share of each product's users, calls and shared caps, above 0, at most 1; smaller is
         quicker.
+    budget_usd : float, optional
+        Monthly budget that the limits are made for: products of a larger one are played at its
+        size, under these limits as they are. Above 0; by default products keep their size.
     seed : int
         Of the study; not negative.
     progress : callable, optional
@@ -209,12 +222,17 @@ def limit_incidents(
             raise SettingError(f"{name} must be an integer of at least {least}; got {value!r}")
     if not 0 < size <= 1:
         raise SettingError(f"size must be above 0 and at most 1; got {size!r}")
+    if budget_usd is not None and not 0 < budget_usd < math.inf:
+        raise SettingError(f"budget_usd must be above 0; got {budget_usd!r}")
     if names is None:
-        names = [name for name in scenario_names() if load_scenario(name).incidents]
-    tasks, causes, unknown = {}, {}, {}
+        names = library_incidents()
+    tasks, causes, unknown, sizes = {}, {}, {}, {}
     seeds = study_seeds(seed, PURPOSE, replicates)
     for name in names:
-        scenario = smaller(load_scenario(name), size)
+        scenario = load_scenario(name)
+        part = min(1.0, (budget_usd or math.inf) / scenario.monthly_budget_usd)
+        scenario = smaller(scenario, size * part)
+        sizes[scenario.name] = part
         if not scenario.incidents:
             raise SettingError(f"scenario {name} must have an incident")
         known, unknown[scenario.name] = fitting(smaller_limits(policy, size), scenario)
@@ -233,7 +251,12 @@ def limit_incidents(
         for name in causes
     ]
     runs = pd.concat([with_avoided(part) for part in rows_of], ignore_index=True)
-    return LimitedIncidents(policy, runs, causes, unknown, seed)
+    return LimitedIncidents(policy, runs, causes, unknown, seed, sizes)
+
+
+def library_incidents() -> list[str]:
+    """Names of the library's scenarios that have an incident."""
+    return [name for name in scenario_names() if load_scenario(name).incidents]
 
 
 def _named_rows(

@@ -48,6 +48,8 @@ GROWN_SEEDS = 2
 """So many of the check's seeds are tried with each growth, too."""
 TOO_MANY = 0.05
 """A cap on a request's size that refuses more of a feature's calls is not kept in the search."""
+NOT_SEARCHED = ("incident_", "overshoot_")
+"""Measures that a search does not take."""
 SEARCH, CHECK = 12, 13
 """Purposes of the seeds: those of the check had no part in the search."""
 
@@ -121,18 +123,11 @@ def recommend_limits(
     base = policy_of(scenario, limits)
     assert base is not None
     wanted = DEFAULT_GATE if gate is None else gate if isinstance(gate, Gate) else load_gate(gate)
-    for name, value, least, most in (
-        ("count", count, 4, 4096),
-        ("seeds", seeds, 4, 10_000),
-        ("check_seeds", check_seeds, 2, 10_000),
-        ("seed", seed, 0, 2**63 - 1),
-    ):
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise SettingError(f"{name} must be an integer from {least} to {most}; got {value!r}")
+    check_search(count, seeds, check_seeds, seed)
     month = launch_month(scenario)
     wanted.check_names(month.scenario)
     for one in wanted.requirements:
-        if one.column.startswith(("incident_", "overshoot_")):
+        if one.column.startswith(NOT_SEARCHED):
             raise SettingError(f"{wanted.name}: {one.key} is not searched for; use validate_limits")
     downgrades = downgrades_of(month.scenario, base)
     searched_seeds = study_seeds(seed, SEARCH, seeds)
@@ -170,6 +165,29 @@ def recommend_limits(
         month, base, suggested, wanted, tuple(tried), searched, checked, wanted.judge(own),
         (f"The month is {month.words}.", *notes), seed,
     )  # fmt: skip
+
+
+def check_search(count: int, seeds: int, check_seeds: int = 8, seed: int = 0) -> None:
+    """Refuse a size of a search that :func:`recommend_limits` does not take, before it begins.
+
+    Raises
+    ------
+    SettingError
+    """
+    for name, value, least, most in (
+        ("count", count, 4, 4096),
+        ("seeds", seeds, 4, 10_000),
+        ("check_seeds", check_seeds, 2, 10_000),
+        ("seed", seed, 0, 2**63 - 1),
+    ):
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise SettingError(f"{name} must be an integer from {least} to {most}; got {value!r}")
+
+
+def searched_gate(gate: Gate) -> Gate:
+    """The requirements that a search can look for; the usual ones where there is none of them."""
+    kept = tuple(one for one in gate.requirements if not one.column.startswith(NOT_SEARCHED))
+    return Gate(gate.name, kept) if kept else DEFAULT_GATE
 
 
 def _prepared(
@@ -215,9 +233,9 @@ def _flips(
 
     held = [one for one in gate.requirements if not miss(one, own)]
     missed = [one for one in gate.requirements if miss(one, own)]
+    it, stands = ("What it meets", "What it meets stands") if missed else ("It", "It stands")
     words = [
-        f"Not met by any limits tried, and least missed here: {one.key} {one.relation} "
-        f"{one.told(one.bound)}."
+        f"Not met by any limits tried, and least missed here: {one.key} {one.relation} {one.asked}."
         for one in missed
     ]
     for heavy, who in ((False, "every call"), (True, "the calls of the heaviest 1% of users")):
@@ -226,13 +244,13 @@ def _flips(
             runs = runs[runs["variant"] == suggested.name]
             broken = [one for one in held if miss(one, runs)]
             if broken:
-                told = (f"{one.key} {one.relation} {one.told(one.bound)}" for one in broken)
+                told = (f"{one.key} {one.relation} {one.asked}" for one in broken)
                 words.append(
-                    f"It turns over if {who} had {factor:g} times the tokens: "
+                    f"{it} turns over if {who} had {factor:g} times the tokens: "
                     f"{' and '.join(told)} would no longer be met."
                 )
                 break
         else:
             if held:
-                words.append(f"It stands if {who} had up to {FACTORS[-1]:g} times the tokens.")
+                words.append(f"{stands} if {who} had up to {FACTORS[-1]:g} times the tokens.")
     return words

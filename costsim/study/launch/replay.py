@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from costsim.errors import DataError, PriceError
+from costsim.errors import DataError, PriceError, UnknownNameError
 from costsim.limits import Granted, MemoryLedger, Policy, Scopes, load_limits
 from costsim.prices import load_price_book
 from costsim.records import Records, read_records
 from costsim.study.launch.gate import Gate, load_gate
 from costsim.study.launch.replay_result import LimitsReplay
+from costsim.study.launch.tally import window_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,12 +71,14 @@ def replay_limits(
     Raises
     ------
     DataError
-        There is no call to replay, or one without dollars.
+        There is no call to replay, or none with dollars.
     SettingError
-        Limits or gate that are not allowed.
+        Limits or gate that are not allowed, or caps of a feature or tier that no call has.
 
     Notes
     -----
+    Calls without dollars are left out; the result counts them.
+
     Each call reserves its upper bound, input at the list price and the most output that it asked
     for and the limits allow, and settles what it cost after the time it took. Calls of models that
     the records' price book does not know reserve what they cost; the result counts them. A call
@@ -97,12 +100,16 @@ def replay_limits(
     calls = calls[(calls["status"] != "denied").fillna(True)].reset_index(drop=True)
     if not len(calls):
         raise DataError("there is no call to replay")
-    unknown = int(calls["total_cost_nano"].isna().sum())
-    if unknown:
-        raise DataError(f"{unknown:,} of {len(calls):,} calls have no dollars; price them first")
+    unknown = calls["total_cost_nano"].isna()
+    if unknown.all():
+        raise DataError(f"none of {len(calls):,} calls has dollars; price them first")
+    calls = calls[~unknown].reset_index(drop=True)
+    _check_names(calls, policy)
     choices, unpriced = _choices(calls, policy, records.manifest.price_book)
     decided = calls.assign(**_played(calls, policy, choices, progress))
-    found = LimitsReplay(records, policy, decided, unpriced, wanted, waive_evaluation)
+    found = LimitsReplay(
+        records, policy, decided, unpriced, wanted, waive_evaluation, int(unknown.sum())
+    )
     if wanted is not None:
         found.check(wanted)
     return found
@@ -114,7 +121,7 @@ def _played(
     choices: dict[str, list[_Choice]],
     progress: Callable[[int], object] | None,
 ) -> dict[str, Any]:
-    """Each call's decision: admitted, admitted_nano, downgraded, scope, window, by_holds."""
+    """Each call's decision, a column each; see :class:`LimitsReplay`."""
     now = [0]
     ledger = MemoryLedger(policy, clock=lambda: now[0])
     times = calls["timestamp"].dt.as_unit("us").astype("int64").to_numpy()
@@ -129,7 +136,7 @@ def _played(
     )
     models = calls["model"].astype(object).where(calls["model"].notna(), "as recorded").tolist()
     waiting: list[tuple[int, int, int, int]] = []
-    rows: list[tuple[bool, int, bool, str | None, str | None, bool]] = []
+    rows: list[tuple[bool, int, bool, str | None, str | None, bool, str | None]] = []
 
     def settle(until: int) -> None:
         while waiting and waiting[0][0] <= until:
@@ -156,14 +163,27 @@ def _played(
             heapq.heappush(
                 waiting, (at + int(took[row]), row, nano, asked + max(tokens_out[row], 0))
             )
-            rows.append((True, nano, said.candidate > 0, None, None, False))
+            rows.append((True, nano, said.candidate > 0, None, None, False, None))
         else:
             window = f"{said.window}, {said.level}" if said.level else said.window
-            rows.append((False, 0, False, said.scope, window, said.by_holds))
+            told = window_words(said)
+            rows.append((False, 0, False, said.scope, window, said.by_holds, told))
         if progress and row % TOLD == TOLD - 1:
             progress(TOLD)
-    names = ("admitted", "admitted_nano", "downgraded", "scope", "window", "by_holds")
+    names = ("admitted", "admitted_nano", "downgraded", "scope", "window", "by_holds", "refused_by")
     return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def _check_names(calls: pd.DataFrame, policy: Policy) -> None:
+    """Refuse caps of what no call has: they would stay unnoticed."""
+    tiers = {**policy.tier, **policy.user.by_tier}
+    for kind, column, named in (
+        ("tier", "user_tier", tiers), ("feature", "feature_name", policy.feature)
+    ):  # fmt: skip
+        known = sorted(calls[column].dropna().astype(str).unique())
+        for name in named:
+            if known and name not in known:
+                raise UnknownNameError(f"{policy.name}: {kind}", name, known)
 
 
 def _scopes(calls: pd.DataFrame) -> list[Scopes]:

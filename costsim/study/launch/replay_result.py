@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from costsim.errors import SettingError, UnknownNameError
-from costsim.show.formats import count, share, usd
-from costsim.study.launch.gate import Gate, GateLine, Verdict
+from costsim.show.formats import count, day, share, usd
+from costsim.study.launch.gate import Gate, GateLine, Requirement, Verdict
 from costsim.study.launch.judged import Judged
 from costsim.study.launch.level_hours import history_hours
 from costsim.study.launch.routes_judged import route_lines
@@ -33,8 +33,9 @@ class LimitsReplay(Judged):
     """Recorded calls under limits, if nobody had reacted to a refusal.
 
     ``calls`` has a row a call with its decision: admitted, admitted_nano (what it cost, 0 where
-    refused), downgraded, scope and window of the limit that refused, by_holds. `unpriced` calls
-    had no list price, and reserved what they cost.
+    refused), downgraded, scope and window of the limit that refused, by_holds, refused_by (the
+    window in words, with its unit where that is not dollars). `unpriced` calls
+    had no list price, and reserved what they cost; `left_out` had no dollars.
     """
 
     records: Records
@@ -43,6 +44,7 @@ class LimitsReplay(Judged):
     unpriced: int
     gate: Gate | None = None
     waive_evaluation: bool = False
+    left_out: int = 0
 
     NEXT = "replay.to_frame(), .blocked(), .refusals(), .levels(), .plot()"
 
@@ -53,11 +55,43 @@ class LimitsReplay(Judged):
         for wanted in self.gate.requirements if self.gate else ():
             value = self.measures[wanted.column]
             verdict: Verdict = "PASS" if wanted.holds(value) else "FAIL"
+            why = "" if verdict == "FAIL" else self._undecided(wanted)
             if math.isnan(value):
                 verdict = "UNDECIDED"
-            found.append(GateLine(wanted, Estimate(value, value, value), verdict, None))
+            elif why:
+                verdict = "UNDECIDED"
+                why = f"{wanted.relation} {wanted.asked}: {wanted.told(value)}, and {why}"
+            found.append(GateLine(wanted, Estimate(value, value, value), verdict, None, why))
         gated = self.gate is not None
         return (*found, *route_lines(self.policy, waived=self.waive_evaluation, gated=gated))
+
+    def _undecided(self, wanted: Requirement) -> str:
+        """Why a history that keeps a bound does not say that it will be kept; empty where it does.
+
+        It tells means and what it was all of; of percentiles and chances a handful of months, and
+        of a month some days of one, tell nothing.
+        """
+        if wanted.statistic not in ("mean", "worst") and wanted.column != "ordinary_blocked_share":
+            return "one history decides no percentile and no chance; simulate a scenario"
+        monthly = wanted.column in ("month_usd", "worst_user_usd")
+        return "no month of it is whole" if monthly and not self.whole_months else ""
+
+    @cached_property
+    def whole_months(self) -> int:
+        """Calendar months that lie between its first call and its last."""
+        first, last = (self._local.min(), self._local.max())
+        after = first.normalize() != first.to_period("M").start_time
+        begin = first.to_period("M") + int(after)
+        end = last.to_period("M") - int(
+            last.normalize() != last.to_period("M").end_time.normalize()
+        )
+        return max((end - begin).n + 1, 0)
+
+    @cached_property
+    def _local(self) -> pd.Series[pd.Timestamp]:
+        zone = self.records.time_zone
+        local: pd.Series[pd.Timestamp] = self.calls["timestamp"].dt.tz_convert(zone)
+        return local.dt.tz_localize(None)
 
     def check(self, gate: Gate) -> None:
         """Refuse requirements that a history cannot tell.
@@ -81,8 +115,7 @@ class LimitsReplay(Judged):
     @cached_property
     def measures(self) -> dict[str, float]:
         """The history in numbers, by the names that gates go by; the dearest month and week."""
-        calls = self.calls
-        local = calls["timestamp"].dt.tz_convert(self.records.time_zone).dt.tz_localize(None)
+        calls, local = self.calls, self._local
         nano = calls["admitted_nano"]
         month = nano.groupby(local.dt.to_period("M")).sum().max() / 1e9
         week = nano.groupby(local.dt.to_period("W-SUN")).sum().max() / 1e9
@@ -113,8 +146,7 @@ class LimitsReplay(Judged):
 
     def to_frame(self) -> pd.DataFrame:
         """Dollars by month as they were and as admitted: month, paid_usd, admitted_usd."""
-        calls = self.calls
-        local = calls["timestamp"].dt.tz_convert(self.records.time_zone).dt.tz_localize(None)
+        calls, local = self.calls, self._local
         sums = calls[["total_cost_nano", "admitted_nano"]].astype("int64")
         found = sums.groupby(local.dt.strftime("%Y-%m").rename("month")).sum() / 1e9
         found.columns = ["paid_usd", "admitted_usd"]
@@ -170,7 +202,8 @@ class LimitsReplay(Judged):
     def refusals(self) -> pd.DataFrame:
         """Which limit refuses: scope, window, attempts, share."""
         refused = self.calls[~self.calls["admitted"]]
-        found = refused.groupby(["scope", "window"]).size().rename("attempts").reset_index()
+        found = refused.groupby(["scope", "refused_by"]).size().rename("attempts").reset_index()
+        found = found.rename(columns={"refused_by": "window"})
         found = found.sort_values("attempts", ascending=False, kind="stable", ignore_index=True)
         return found.assign(share=found["attempts"] / max(len(refused), 1))
 
@@ -218,6 +251,20 @@ class LimitsReplay(Judged):
             f"A {LABEL}. Who would have come back, waited or left is not in it; simulate a "
             "scenario for that."
         ]
+        refused, holds = int((~self.calls["admitted"]).sum()), int(self.calls["by_holds"].sum())
+        if holds:
+            said.append(f"{count(holds)} of {count(refused)} because of open reservations alone.")
+        down = int(self.calls["downgraded"].sum())
+        if down:
+            said.append(f"{count(down)} calls would have gone to a cheaper model.")
+        if not self.whole_months:
+            first, last = (f"{day(at.date())}" for at in (self._local.min(), self._local.max()))
+            said.append(f"It is no whole month: {first} to {last}.")
+        if self.left_out:
+            said.append(
+                f"{count(self.left_out)} calls have no dollars and are left out; "
+                "`costsim prices` lists the models that have."
+            )
         if self.unpriced:
             said.append(
                 f"{count(self.unpriced)} calls have no list price and reserved what they cost, "

@@ -20,6 +20,8 @@ LEVEL = 0.95
 """Confidence of all intervals."""
 MOST_RUNS = 100_000
 """Beyond so many runs nobody would wait."""
+ALIKE = 10
+"""Fewer runs that all say the same number tell nothing of how far others may lie from it."""
 
 
 class Estimate(NamedTuple):
@@ -38,9 +40,10 @@ def estimate(values: Floats, statistic: str, *, level: float = LEVEL) -> Estimat
     values : array
         One a run; missing ones are left out.
     statistic : str
-        "mean" (t interval), "chance" (of runs whose value is 1; exact binomial interval), a
-        percentile such as "p99" (order statistics, whatever the law), or "worst" (the largest of
-        these runs, for what must never happen: of other runs it says nothing).
+        "mean" (t interval; none of fewer than ten runs that are all alike), "chance" (of runs
+        whose value is 1; exact binomial interval), a percentile such as "p99" (order statistics,
+        whatever the law), or "worst" (the largest of these runs, for what must never happen: of
+        other runs it says nothing).
 
     Raises
     ------
@@ -69,6 +72,21 @@ def estimate(values: Floats, statistic: str, *, level: float = LEVEL) -> Estimat
     high = math.inf if math.isnan(high) else high
     # of few runs the interval may begin above what lies between the two largest
     return Estimate(min(max(float(np.quantile(known, share)), low), high), low, high)
+
+
+def possible(found: Estimate, measure: str) -> Estimate:
+    """An estimate without what a measure cannot be: below zero, or of a share above one.
+
+    Examples
+    --------
+    >>> possible(Estimate(0.6, -0.1, 1.3), "blocked_share")
+    Estimate(value=0.6, low=0.0, high=1.0)
+    """
+    if measure.startswith("incident_"):  # limits may save more than an incident adds
+        return found
+    low = 0.0 if -math.inf < found.low < 0 else found.low
+    share = measure.endswith("_share") or measure == "over_budget"
+    return found._replace(low=low, high=1.0 if share and 1 < found.high < math.inf else found.high)
 
 
 def percentile(statistic: str) -> float:
@@ -105,6 +123,8 @@ def runs_to_decide(values: Floats, statistic: str, bound: float) -> int | None:
         found = estimate(known, "mean")
         gap = abs(found.value - bound)
         reach = (found.high - found.low) / 2
+        if math.isinf(reach):
+            return ALIKE
         if not gap:
             return None
         needed = math.ceil(len(known) * (reach / gap) ** 2)
@@ -148,7 +168,7 @@ def _mean(known: Floats, level: float) -> Estimate:
     from scipy.stats import t
 
     mean, count = float(known.mean()), len(known)
-    if count < 2:
+    if count < 2 or (count < ALIKE and not np.ptp(known)):
         return Estimate(mean, -math.inf, math.inf)
     reach = float(t.ppf((1 + level) / 2, count - 1) * known.std(ddof=1)) / math.sqrt(count)
     return Estimate(mean, mean - reach, mean + reach)

@@ -21,7 +21,7 @@ from costsim.simulation.loop_tables import DAY_BITS, INDEX_BITS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from costsim.limits import Policy
+    from costsim.limits import Denied, Policy
     from costsim.simulation.admission import Attempts
     from costsim.study.launch.rehearsal import Rehearsal
 
@@ -136,15 +136,15 @@ def reason_names(policy: Policy | None) -> list[tuple[str, str]]:
     [('request', 'input_tokens'), ('user', 'hour')]
     """
     codes = [_CODES[code] for code in sorted(_CODES)]
-    return [*codes, *((each.scope, _of(each)) for each in refusers_of(policy))]
+    return [*codes, *((each.scope, window_words(each)) for each in refusers_of(policy))]
 
 
-def _of(refuser: Refuser) -> str:
+def window_words(refuser: Refuser | Denied) -> str:
     """A window; where it is not of dollars, with its unit; with the level of the ladder."""
-    window, unit = refuser.cap.split("_")
+    window, unit = refuser.window, refuser.cap.rpartition("_")[2]
     if refuser.level:
         return f"{window}, {refuser.level}"
-    return window if unit == "usd" or window == "open" else f"{window} {unit}"
+    return window if unit in ("", "usd") or window == "open" else f"{window} {unit}"
 
 
 def _moved_down(attempts: Attempts, rehearsal: Rehearsal) -> NDArray[np.bool_]:

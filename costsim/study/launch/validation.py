@@ -12,7 +12,7 @@ from costsim.study.launch.level_hours import PREFIX, level_names
 from costsim.study.launch.passed_limits import PARTS, dollar_limits
 from costsim.study.launch.passed_limits import PREFIX as PASSED
 from costsim.study.launch.runs import OPEN
-from costsim.study.launch.statistics import estimate
+from costsim.study.launch.statistics import estimate, possible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +83,7 @@ class LimitsValidation(Judged):
             for statistic in statistics:
                 row: dict[str, Any] = {"measure": measure, "statistic": statistic}
                 for side, name in (("without", OPEN), ("with", self.policy.name)):
-                    found = estimate(self._values(measure, name), statistic)
+                    found = possible(estimate(self._values(measure, name), statistic), measure)
                     row |= {side: found.value, f"{side}_low": found.low, f"{side}_high": found.high}
                 rows.append(row)
         return pd.DataFrame(rows)

@@ -61,7 +61,7 @@ def notes(found: LimitsValidation) -> list[str]:
             found.mean_of("incident_usd", OPEN),
             found.mean_of("incident_avoided_usd"),
         )
-        said.append(f"Of {usd(open_usd)} that the incident adds, the limits avoid {usd(kept)}.")
+        said.append(_avoided(open_usd, kept))
     left, unsent = found.mean_of("left_share"), found.mean_of("unsent")
     if unsent:
         said.append(
@@ -69,6 +69,17 @@ def notes(found: LimitsValidation) -> list[str]:
             f"{count(unsent)} calls; how callers react is an assumption of the scenario."
         )
     return [line for line in said if line]
+
+
+def _avoided(adds_usd: float, avoided_usd: float) -> str:
+    """What the limits avoid of an incident; of users whom they refuse, ordinary calls besides."""
+    beyond = avoided_usd - adds_usd
+    if adds_usd <= 0 or beyond <= 0.005:
+        return f"Of {usd(adds_usd)} that the incident adds, the limits avoid {usd(avoided_usd)}."
+    return (
+        f"Of {usd(adds_usd)} that the incident adds, the limits avoid all, and {usd(beyond)} of "
+        "ordinary calls besides: who is refused makes fewer of them."
+    )
 
 
 def level_words(found: LimitsValidation) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -24,6 +25,9 @@ CAPS = parse_limits(
         "feature": {"chat": {"hour_usd": 0.5, "downgrade_to": ["gpt-4o-mini"]}},
     }
 )
+
+
+OPEN_CAPS = parse_limits({"name": "open", "user": {"month_usd": 1e6}})
 
 
 @pytest.fixture(scope="module")
@@ -118,12 +122,36 @@ def test_it_says_that_users_do_not_react(found):
 
 
 def test_a_gate_is_judged_by_the_history_itself(history):
-    gate = parse_gate({"month_spend_p99_usd": "<= 1000", "blocked_share": "<= 0"})
-    judged = replay_limits(history, CAPS, gate)
+    bounds = {"week_spend_mean_usd": "<= 1000", "blocked_share": "<= 0"}
+    judged = replay_limits(history, CAPS, parse_gate(bounds))
     assert [line.verdict for line in judged.lines] == ["PASS", "FAIL", "FAIL"]
     assert judged.exit_code == 1
     assert "nobody has tried whether gpt-4o-mini does the work" in judged.lines[2].words
     assert "interval" not in judged.lines[0].words
+
+
+def test_three_days_decide_no_percentile_and_no_month_that_they_keep(history):
+    wanted = parse_gate({"month_spend_p99_usd": "<= 1000", "month_spend_mean_usd": "<= 1000"})
+    judged = replay_limits(history, OPEN_CAPS, wanted)
+    assert [line.verdict for line in judged.lines] == ["UNDECIDED", "UNDECIDED"]
+    assert "one history decides no percentile" in judged.lines[0].words
+    assert "no month of it is whole" in judged.lines[1].words
+    assert judged.exit_code == 3
+    assert any("It is no whole month" in note for note in judged.notes)
+    broken = parse_gate({"month_spend_p99_usd": "<= 1", "month_spend_mean_usd": "<= 1"})
+    judged = replay_limits(history, OPEN_CAPS, broken)
+    assert [line.verdict for line in judged.lines] == ["FAIL", "FAIL"]
+
+
+def test_whole_months_are_counted_by_the_calendar(found):
+    def months(*days):
+        calls = pd.DataFrame({"timestamp": pd.to_datetime([*days], utc=True, format="mixed")})
+        return replace(found, calls=calls).whole_months
+
+    assert months("2024-03-01 05:00", "2024-03-31 20:00") == 1
+    assert months("2024-03-02", "2024-03-31") == 0
+    assert months("2024-01-15", "2024-04-15") == 2
+    assert months("2024-01-01", "2024-12-31 23:00") == 12
 
 
 def test_what_a_history_cannot_tell_is_refused(history):
@@ -142,5 +170,25 @@ def test_generous_limits_change_nothing(history):
 def test_calls_without_dollars_are_not_guessed(history):
     frame = history.to_arrow().slice(0, 20).to_pandas()
     frame["total_cost_nano"] = pd.array([None] * 20, "Int64")
-    with pytest.raises(DataError, match="20 of 20 calls have no dollars"):
-        replay_limits(Records.from_frame(frame), CAPS)
+    with pytest.raises(DataError, match="none of 20 calls has dollars"):
+        replay_limits(Records.from_frame(frame), OPEN_CAPS)
+    frame = history.to_arrow().slice(0, 20).to_pandas()
+    frame.loc[3:7, "total_cost_nano"] = pd.NA
+    played = replay_limits(Records.from_frame(frame), OPEN_CAPS)
+    assert len(played.calls) == 15
+    assert "5 calls have no dollars and are left out" in " ".join(played.notes)
+
+
+def test_a_cap_of_what_no_call_has_does_not_go_unnoticed(history):
+    caps = parse_limits({"name": "typo", "feature": {"caht": {"day_usd": 1}}})
+    with pytest.raises(UnknownNameError, match="did you mean 'chat'"):
+        replay_limits(history, caps)
+
+
+def test_what_refuses_is_said_with_its_unit_and_what_is_moved_is_counted(history):
+    caps = {"name": "tokens", "feature": {"chat": {"day_tokens": 20_000}, "batch": {"day_usd": 1}}}
+    told = replay_limits(history, parse_limits(caps))
+    assert "day tokens" in told.refusals()["window"].tolist()
+    moved = replay_limits(history, CAPS)
+    down = int(moved.calls["downgraded"].sum())
+    assert f"{down:,} calls would have gone to a cheaper model." in moved.notes
