@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 SHOWN = [
-    "detector", "false_alarms_per_month", "fa_low", "fa_high", "delay_median_h", "delay_p90_h",
-    "caught_within_4h", "caught_within_4h_low", "missed", "burned_median_usd", "early",
+    "detector", "false_alarms_per_month", "fa_low", "fa_high", "delay_median_h", "delay_mean_h",
+    "delay_p90_h", "caught_within_1h", "caught_within_4h", "caught_within_4h_low", "missed",
+    "burned_median_usd", "burned_p90_usd", "early", "false_before_launch",
 ]  # fmt: skip
 
 
@@ -116,11 +117,8 @@ def compare(
     print(table_text(calibrated[SHOWN], max_rows=100))
     open_ = found.differences()
     tied = open_.loc[~open_["decided"] & open_["usd"].notna(), "detector"].tolist()
-    print_wrapped(
-        f"{found.best.name} burns least of the single detectors; not told apart from it: "
-        f"{', '.join(tied) or 'none'}."
-    )
-    assert found.limit is not None
-    print_wrapped(found.limit.words())
-    print(f"{found.ribbon}; ordinary life with {found.ordinary.words()}")
+    print_wrapped(f"{found.headline}. Not told apart from it: {', '.join(tied) or 'none'}.")
+    for note in found.notes:
+        print_wrapped(note)
+    print(found.ribbon)
     next_step(f"costsim tune {source} --save suite.toml")

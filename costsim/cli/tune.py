@@ -34,14 +34,20 @@ def tune(
     ] = 60,
     seed: Annotated[int, typer.Option(help="Of the study.")] = 0,
     level: Annotated[
-        str, typer.Option(help="For records: product or api, what to assume where they are mute.")
-    ] = "product",
-    ordinary: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="For records: fitted (a scenario like them) or history (their own weeks)."
+            help="For records: product (the default) or api, what to assume where they are mute.",
+            show_default=False,
         ),
-    ] = "fitted",
+    ] = None,
+    ordinary: Annotated[
+        str | None,
+        typer.Option(
+            help="For records: fitted (a scenario like them, the default) or history (their own "
+            "weeks).",
+            show_default=False,
+        ),
+    ] = None,
     leave_out: Annotated[
         list[str] | None,
         typer.Option(
@@ -75,7 +81,7 @@ def tune(
     from dataclasses import replace
 
     from costsim import load_scenario, load_suite
-    from costsim.cli.output import next_step, print_json, print_wrapped, progress, rows
+    from costsim.cli.output import next_step, print_json, print_wrapped, progress, rows, spoken
     from costsim.detect import suite_members
     from costsim.errors import SettingError
     from costsim.show.tables import table_text
@@ -83,6 +89,16 @@ def tune(
     from costsim.study import tune_library
     from costsim.study.library import incident_scenarios
 
+    if save is not None and save.suffix != ".toml":
+        raise SettingError(f"--save must end in .toml; got {str(save)!r}")
+    folder = Path(source)
+    of_records = folder.is_dir()
+    of_own = {"--level": level, "--ordinary": ordinary, "--leave-out": leave_out}
+    for option, value in of_own.items():
+        if value is not None and not of_records:
+            raise SettingError(f"{option} is of a folder of records; {source} is none")
+    if naming_runs and source != "library":
+        raise SettingError("--naming-runs is of the library: costsim tune library")
     if save is not None and save.exists() and not overwrite:
         raise SettingError(f"{save} is there already; --overwrite replaces it")
     # campaigns are written by people, and are not tuned
@@ -114,12 +130,14 @@ def tune(
         print(f"SIMULATED the incident library, study seed {seed}")
         next_step("costsim tune surprise-40k --save suite.toml")
         return
-    folder = Path(source)
-    of_records = folder.is_dir()
-    if of_records:
-        found = _of_records(folder, level, ordinary, leave_out or [], options)
-    else:
-        found = run(load_scenario(source), **options)  # type: ignore[arg-type]
+    with spoken() as said:
+        if of_records:
+            said("learning ordinary life from the records")
+            found = _of_records(
+                folder, level or "product", ordinary or "fitted", leave_out or [], options
+            )
+        else:
+            found = run(load_scenario(source), say=said, **options)  # type: ignore[arg-type]
     if save is not None:
         replace(found.suite, planned=planned).write(save, overwrite=overwrite)
     if as_json:
@@ -139,8 +157,8 @@ def tune(
     print(table_text(found.members))
     shown = ["wanted", "measured", "low", "high"]
     if found.judged:
-        shown += ["delay_median_h", "caught_within_2h", "caught_within_4h", "missed", "early"]
-        shown += ["burned_median_usd", "burned_p90_usd"]
+        shown += ["delay_median_h", "caught_within_1h", "caught_within_2h", "caught_within_4h"]
+        shown += ["missed", "early", "false_before_launch", "burned_median_usd", "burned_p90_usd"]
     print(table_text(found.curve[shown]))
     print_wrapped(found.words())
     print(found.ribbon)

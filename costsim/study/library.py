@@ -85,7 +85,7 @@ class LibraryComparison:
         """A row per scenario and calibrated detector, as :meth:`Comparison.to_frame` has them.
 
         With scenario in front, and at the end ``times_best``: median dollars burned over those of
-        the single detector that burns least.
+        the single detector that burns least, known with hindsight: on the same runs.
         """
         import pandas as pd
 
@@ -209,6 +209,8 @@ def tune_library(*, naming_runs: int = 0, say: Say | None = None, **options: Any
     """
     import pandas as pd
 
+    if not isinstance(naming_runs, int) or naming_runs < 0:
+        raise SettingError(f"naming_runs must be an integer of at least 0; got {naming_runs!r}")
     told = say or (lambda _: None)
     table = []
     for name in incident_scenarios():

@@ -43,6 +43,8 @@ def outcome(runs: pd.DataFrame) -> dict[str, float]:
         "burned_median_usd": quantile(burned, 0.5),
         "burned_mean_usd": float(burned.mean()) if count else nan,
         "burned_p90_usd": quantile(burned, 0.9),
+        # of an early alarm nothing has burned yet
+        "burned_median_all_usd": float(runs["burned_usd"].where(~runs["false"]).median()),
         "early": float(runs["early"].mean()),
         "false_before_launch": float(runs["false"].mean()),
         "kept_runs": count,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from math import ceil
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
 NOTCHES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Times the wanted rate, at which the operating curve is drawn."""
 SHORT_DAYS: Final = 28
-FEW_WEEKS: Final = 8
+MONTHS_TIMES_RATE: Final = 10
+"""So many alarms a history must be able to hold, at the wanted rate, to set thresholds by it."""
 JUDGED: Final = (
+    "caught_within_1h",
     "caught_within_2h",
     "caught_within_4h",
     "caught_within_4h_low",
@@ -62,6 +65,7 @@ def tune(
     bin_minutes: int = 60,
     life: OrdinaryLife | None = None,
     workers: int = 2,
+    say: Callable[[str], object] | None = None,
 ) -> Tuning:
     """Set a suite's thresholds on ordinary life, and show what each notch costs and saves.
 
@@ -93,6 +97,8 @@ def tune(
         How many launches and campaigns ordinary life has.
     workers : int
         Threads; never changes a number.
+    say : callable, optional
+        Is told in words what is being done.
 
     Raises
     ------
@@ -106,7 +112,9 @@ def tune(
     (2.0, 5)
     """
     wanted = load_scenario(scenario) if isinstance(scenario, str) else scenario
-    _check(calibration_runs, replicates, notches, bin_minutes, false_alarms_per_month)
+    _check(calibration_runs, replicates, notches, bin_minutes, false_alarms_per_month, seed)
+    told = say or (lambda _: None)
+    told("drawing ordinary life")
     daily = wanted.monthly_budget_usd / 30
     members = suite_members(daily) if detectors is None else tuple(detectors)
     # a scenario of one's own records has no week that it is about
@@ -127,7 +135,9 @@ def tune(
         f"{(life or OrdinaryLife()).words()}, seed {seed}"
     )
     ribbon = Ribbon("SIMULATED", f"{wanted.name}, study seed {seed}, hash {wanted.hash}")
+    told("drawing the incident")
     incident = _incident(wanted, seed, replicates, bin_minutes, workers)
+    told("setting thresholds")
     rates = [false_alarms_per_month * notch for notch in notches]
     suite = Suite(name or wanted.name, members, false_alarms_per_month, on, bin_minutes)
     return _tuned(suite, quiet, fresh, incident, rates, seed, ribbon)
@@ -181,11 +191,16 @@ def tune_records(
     assert span is not None
     days = (span[1] - span[0]).total_seconds() / 86_400
     warnings = []
+    rate = found.suite.false_alarms_per_month or 1.0
     if days < SHORT_DAYS:
         warnings.append(
             f"{days:.0f} days of records: too short to know the noise of a month, on which "
-            f"{found.suite.false_alarms_per_month:g} false alarms a month stands; four weeks or "
-            "more are needed"
+            f"{rate:g} false alarms a month stands; four weeks or more are needed"
+        )
+    elif days / 30 * rate < 1:
+        warnings.append(
+            f"{rate:g} false alarms a month is one in {30 / rate:.0f} days, and the records are "
+            f"of {days:.0f}: how rare such hours are is the fitted scenario's word, not theirs"
         )
     guessed = [key for key in fit.assumed if key.startswith("noise.")]
     if guessed:
@@ -207,7 +222,7 @@ def _tuned_on_history(
     bin_minutes: int = 60,
     **_: Any,
 ) -> Tuning:
-    _check(calibration_runs, replicates, notches, bin_minutes, false_alarms_per_month)
+    _check(calibration_runs, replicates, notches, bin_minutes, false_alarms_per_month, seed)
     budget = records.manifest.monthly_budget_usd
     members = suite_members(budget and budget / 30) if detectors is None else tuple(detectors)
     quiet, fresh = (
@@ -223,13 +238,16 @@ def _tuned_on_history(
     on = f"{calibration_runs} runs made of {weeks} weeks of own records, seed {seed}"
     rates = [false_alarms_per_month * notch for notch in notches]
     suite = Suite(name or "history", members, false_alarms_per_month, on, bin_minutes)
-    found = _tuned(suite, quiet, fresh, None, rates, seed, Ribbon("REAL", on))
+    kind: Literal["SIMULATED", "REAL"] = "SIMULATED" if records.simulated else "REAL"
+    found = _tuned(suite, quiet, fresh, None, rates, seed, Ribbon(kind, on))
     warnings = ["fresh runs are made of the same weeks: they tell how often, not how unlike"]
-    if weeks < FEW_WEEKS:
+    months = weeks * 7 / 30
+    if months * false_alarms_per_month < MONTHS_TIMES_RATE:
+        needed = ceil(MONTHS_TIMES_RATE / false_alarms_per_month * 30 / 7)
         warnings.append(
-            f"{weeks} weeks of history show about {weeks / 30 * 7:.1f} months: a rate of "
+            f"{weeks} weeks of history are {months:.1f} months: a rate of "
             f"{false_alarms_per_month:g} a month stands on the few dearest hours in them; "
-            f"{FEW_WEEKS} weeks or more are better"
+            f"{needed} weeks would show it ten times"
         )
     return replace(found, warnings=tuple(warnings))
 
@@ -240,10 +258,12 @@ def _check(
     notches: Sequence[float],
     bin_minutes: int,
     rate: float,
+    seed: int,
 ) -> None:
     for what, value, low in (
         ("calibration_runs", calibration_runs, 1),
         ("replicates", replicates, 10),
+        ("seed", seed, 0),
     ):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise SettingError(f"{what} must be an integer of at least {low}; got {value!r}")

@@ -29,8 +29,9 @@ class Tuning:
     curve : pandas.DataFrame
         A row a notch: wanted (false alarms a month), measured, low, high (on fresh runs, 95%),
         and for the scenario's incident caught_within_2h, caught_within_4h, caught_within_4h_low
-        (one-sided 95%), missed, early and false_before_launch (shares of runs with an alarm
-        between launch and incident, and before the launch, which all others leave out),
+        (one-sided 95%), caught_within_1h, missed, early and false_before_launch (shares of runs
+        with an alarm between launch and incident, and before the launch, which all others leave
+        out),
         delay_median_h, burned_median_usd, burned_mean_usd, burned_p90_usd; missing without an
         incident.
     members : pandas.DataFrame
@@ -87,7 +88,7 @@ class Tuning:
     @property
     def judged(self) -> bool:
         """Whether there was an incident to judge the suite by."""
-        return bool(self.curve["caught_within_4h"].notna().any())
+        return bool(self.curve["early"].notna().any())
 
     def words(self) -> str:
         """Say what the suite does at its budget."""
@@ -96,12 +97,16 @@ class Tuning:
             f"{row['measured']:.2f} false alarms a month on fresh runs "
             f"({row['low']:.2f} to {row['high']:.2f}), {row['wanted']:g} wanted"
         )
+        before = row["early"] + row["false_before_launch"]
         if row["burned_median_usd"] == row["burned_median_usd"]:
             said += (
                 f"; the incident caught within 4 h in {row['caught_within_4h']:.1%} of runs (at "
                 f"least {row['caught_within_4h_low']:.1%}), median "
                 f"${row['burned_median_usd']:,.0f} burned"
             )
+        if before > 0:
+            left = "all runs" if before >= 1 else f"the {before:.0%} of runs that are left out"
+            said += f"; in {left} an alarm came before it"
         return said
 
     def __repr__(self) -> str:

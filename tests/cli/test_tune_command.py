@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 import costsim.study
 from costsim.detect import load_suite
 from costsim.detect.series_detector import CHANNELS
@@ -82,12 +84,34 @@ def test_a_folder_s_own_weeks_can_be_ordinary_life(run, small, tmp_path):
               "--false-alarms-per-month", "3")  # fmt: skip
     said = run(*common, "--leave-out", "2024-03-06", "--save", "own.toml")
     assert said.code == 0, said.err
-    assert "REAL 4 runs made of 2 weeks of own records" in said.out
+    assert "SIMULATED 4 runs made of 2 weeks of own records" in said.out
     assert "warning: fresh runs are made of the same weeks" in said.out
     assert load_suite(tmp_path / "own.toml").false_alarms_per_month == 3.0
     said = run(*common, "--leave-out", "2024-03-06/2024-03-01")
     assert said.code == 2
     assert "--leave-out must not end before it begins; got '2024-03-06/2024-03-01'" in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["surprise-40k", "--ordinary", "history"], "--ordinary is of a folder of records"),
+        (["surprise-40k", "--level", "api"], "--level is of a folder of records"),
+        (["surprise-40k", "--leave-out", "2024-08-12"], "--leave-out is of a folder of records"),
+        (["surprise-40k", "--naming-runs", "2"], "--naming-runs is of the library"),
+        (
+            ["library", "--naming-runs", "-1"],
+            "naming_runs must be an integer of at least 0; got -1",
+        ),
+        (["surprise-40k", "--save", "x.json"], "--save must end in .toml; got 'x.json'"),
+        (["surprise-40k", "--seed", "-1"], "seed must be an integer of at least 0; got -1"),
+    ],
+)
+def test_what_does_not_apply_is_refused_before_anything_runs(run, arguments, line):
+    said = run("tune", *arguments)
+    assert said.code == 2
+    assert line in said.err
+    assert said.err.count("\n") == 1
 
 
 def test_compare_prints_detectors_beside_dummies_and_the_limit_line(run, once, tmp_path):
@@ -98,7 +122,7 @@ def test_compare_prints_detectors_beside_dummies_and_the_limit_line(run, once, t
     for name in ("user share", "suite", "random", "always", "never"):
         assert name in said.out
     assert "A detector that knew this incident beforehand" in said.out
-    assert "ordinary life with 0.25 planned launches and 0.25 campaigns a month" in said.out
+    assert "Ordinary life with 0.25 planned launches and 0.25 campaigns a month" in said.out
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     told = json.loads(run("compare", "night-script", *options, "--json").out)
     assert len(played) == 1

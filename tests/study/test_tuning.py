@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from costsim.detect import (
@@ -23,6 +24,7 @@ from costsim.detect import (
 )
 from costsim.errors import SettingError
 from costsim.show import figures
+from costsim.show.cards import Ribbon
 from costsim.simulation import load_scenario, simulate
 from costsim.simulation.bin_sampler import sample_bins
 from costsim.simulation.settings import Incident
@@ -30,6 +32,7 @@ from costsim.study import quiet_runs, tune, tune_records
 from costsim.study.calibration import calibrate, calibrate_together
 from costsim.study.incident_runs import NEVER, IncidentRuns, IncidentWatch
 from costsim.study.seeds import study_seeds
+from costsim.study.tuning import Tuning
 
 PAIR = (seasonal_cusum(), seasonal_z_score())
 
@@ -197,6 +200,23 @@ def test_the_slider_saves_the_suite_of_its_notch(tmp_path):
     assert saved.detectors[0].threshold < found.suite.detectors[0].threshold
     with pytest.raises(SettingError, match="notches must be above 0, rise, and hold 1"):
         tune("quiet", PAIR, notches=(2, 3))
+    with pytest.raises(SettingError, match="seed must be an integer of at least 0; got -1"):
+        tune("quiet", PAIR, seed=-1)
+
+
+def test_alarms_before_the_incident_are_said_beside_what_they_are_left_out_of():
+    row = {"wanted": 1.0, "measured": 0.9, "low": 0.8, "high": 1.0, "caught_within_4h": 1.0,
+           "caught_within_4h_low": 0.5, "burned_median_usd": 14.0, "early": 0.85,
+           "false_before_launch": 0.025}  # fmt: skip
+    suite = Suite("s", PAIR, 1.0, "", 60)
+    said = Tuning(suite, pd.DataFrame([row]), pd.DataFrame(), 0, Ribbon("SIMULATED", "x")).words()
+    assert said.endswith("in the 88% of runs that are left out an alarm came before it")
+    nan = float("nan")
+    gone = row | {"caught_within_4h": nan, "burned_median_usd": nan, "early": 1.0,
+                  "false_before_launch": 0.0}  # fmt: skip
+    all_ = Tuning(suite, pd.DataFrame([gone]), pd.DataFrame(), 0, Ribbon("SIMULATED", "x"))
+    assert all_.judged
+    assert all_.words().endswith("wanted; in all runs an alarm came before it")
 
 
 def test_a_history_s_own_weeks_are_ordinary_life_too(small):
@@ -204,9 +224,13 @@ def test_a_history_s_own_weeks_are_ordinary_life_too(small):
     options = {"calibration_runs": 6, "false_alarms_per_month": 3.0, "detectors": PAIR}
     found = tune_records(records, ordinary="history", name="mine", **options)
     assert found.suite.calibrated_on == "6 runs made of 3 weeks of own records, seed 0"
-    assert str(found.ribbon).startswith("REAL")
+    assert str(found.ribbon).startswith("SIMULATED")  # so are the records
     assert not found.judged
-    assert any("3 weeks of history" in line for line in found.warnings)
+    # 21 days of 30 are 0.7 months; ten alarms at 3 a month take 3.33 months
+    assert any(
+        "3 weeks of history are 0.7 months" in line and "15 weeks would show it" in line
+        for line in found.warnings
+    )
     assert 0 < found.chosen["measured"] < 9
     start = datetime(2024, 3, 6, tzinfo=UTC)
     fewer = tune_records(

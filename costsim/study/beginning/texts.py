@@ -166,6 +166,7 @@ jobs:
       - uses: actions/setup-python@v5
         with:
           python-version: "3.12"
+      # Or from where you keep it: a wheel, a repository.
       - run: pip install costsim
       # Exit code 0 passes, 1 fails, 3 is undecided (more --replicates decide), 2 is bad input.
       - name: Rehearse a month under the limits

@@ -24,13 +24,20 @@ def traffic_text(plan: Plan) -> str:
         "#   costsim fit runs/mine --out launch.toml",
         "# All keys: docs/scenario.md.",
         "",
+        "# What is not said here is as there: days, prices, profiles, tokens.",
         f"extends = {toml_value(_MODEL)}",
+        "# How reports call it.",
         'name = "launch"',
+        "# In words.",
         f"title = {toml_value(f'A product with {usd(budget)} a month')}",
+        "# Hours of the day, days and months are those of this zone.",
         f"time_zone = {toml_value(plan.time_zone)}",
+        "# What the month is held against.",
         f"monthly_budget_usd = {toml_value(float(budget))}",
         "",
+        "# Who calls.",
         "[population]",
+        "# Users of the month; a few of them call much more than the others.",
         f"users = {plan.people}",
     ]
     if plan.tiers:
@@ -45,7 +52,15 @@ def traffic_text(plan: Plan) -> str:
         ]
     for name, feature in like.features.items():
         calls = max(1, round((feature.calls_per_week or 0) * scale))
-        lines += ["", f"[features.{toml_key(name)}]", f"calls_per_week = {calls}"]
+        mean = calls / plan.people
+        lines += [
+            "",
+            f"# {feature.model}, about {feature.input_tokens.expected:,.0f} tokens in and "
+            f"{feature.output_tokens.expected:,.0f} out.",
+            f"[features.{toml_key(name)}]",
+            f"# Of all users together, {mean:.2g} of each on average.",
+            f"calls_per_week = {calls}",
+        ]
     return "\n".join(lines) + "\n"
 
 

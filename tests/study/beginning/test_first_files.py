@@ -57,7 +57,9 @@ def test_amounts_are_the_stated_shares_of_any_budget(budget, count, users):
 @pytest.mark.parametrize("budget", [1, 10_000, 9_000_000])
 def test_the_suite_is_the_bundled_one_with_scaled_dollars_and_claims_no_calibration(budget):
     suite = parse_suite(tomllib.loads(suite_text(Plan(budget))))
-    guard, *rest = suite.detectors
+    guard, new_feature, new_user, *rest = suite.detectors
+    assert new_feature.usd_per_hour == pytest.approx(0.02 * budget / 30, rel=1e-3)
+    assert new_user.usd_per_hour == Plan(budget).user_caps[""]["hour_usd"]
     assert guard.usd_per_hour == pytest.approx(0.015 * budget, rel=1e-3)
     assert suite.false_alarms_per_month is None
     scale = budget / load_scenario("quiet").monthly_budget_usd
@@ -101,14 +103,33 @@ def test_users_a_dollar_are_those_of_the_scenario_that_says_so():
     assert like.population.users / like.monthly_budget_usd == USERS_PER_USD
 
 
-@pytest.mark.parametrize("name", ["limits.toml", "gate.toml"])
+def test_every_key_of_the_suite_is_explained():
+    text = suite_text(Plan(10_000))
+    explained = {
+        key
+        for line in text.splitlines()
+        if line.startswith("#   ") and "costsim" not in line
+        for key in line[4:].split("  ")[0].replace(",", " ").split()
+    }
+
+    def keys(table):
+        for key, value in table.items():
+            yield key
+            if isinstance(value, dict):
+                yield from keys(value)
+
+    used = {key for one in tomllib.loads(text)["detectors"] for key in keys(one)}
+    assert used <= explained
+
+
+@pytest.mark.parametrize("name", ["limits.toml", "gate.toml", "launch.toml"])
 def test_every_setting_has_its_reason_above_it(name):
     lines = first_files(Plan(10_000, TIERS))[name].splitlines()
     table = ""
     for before, line in itertools.pairwise(["", *lines]):
         table = line if line.startswith("[") else table
         each_tier = ".enterprise]" in table or "by_tier" in table  # explained above the table
-        if " = " in line and not line.startswith("#") and not each_tier:
+        if " = " in line and not line.startswith(("#", "  {")) and not each_tier:
             assert before.startswith("# "), line
 
 
