@@ -49,6 +49,7 @@ JUDGED: Final = (
     "burned_median_usd",
     "burned_mean_usd",
     "burned_p90_usd",
+    "burned_median_all_usd",
 )
 
 

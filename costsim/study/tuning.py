@@ -32,7 +32,8 @@ class Tuning:
         (one-sided 95%), caught_within_1h, missed, early and false_before_launch (shares of runs
         with an alarm between launch and incident, and before the launch, which all others leave
         out),
-        delay_median_h, burned_median_usd, burned_mean_usd, burned_p90_usd; missing without an
+        delay_median_h, burned_median_usd, burned_mean_usd, burned_p90_usd; burned_median_all_usd
+        (with the early ones, of which nothing had burned when they rang); missing without an
         incident.
     members : pandas.DataFrame
         A row a detector at the wanted rate: detector, channel, threshold, alone_per_month (on

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -57,13 +58,14 @@ class Recommendation:
         -------
         pandas.DataFrame
             limits, hour_usd, day_usd, month_usd (a user's caps), organisation_usd (missing where
-            it has none), seeds, saved_usd, spend_usd (mean month), ordinary_blocked_share,
+            it has none), seeds, saved_usd, spend_usd (mean month; where not all months were seen,
+            scaled by what those seen cost without limits), ordinary_blocked_share,
             blocked_share, and frontier: no other candidate saves as much and blocks as few
             ordinary users, the better in one of the two.
         """
         import pandas as pd
 
-        means = self.searched.groupby("variant").mean(numeric_only=True).to_dict("index")
+        means = self._means.to_dict("index")
         seeds = self.searched.groupby("variant").size()
         rows = [
             {
@@ -86,6 +88,22 @@ class Recommendation:
         # from the most saved on, the frontier is who blocks fewer than all before
         fewest = frame["ordinary_blocked_share"].cummin().shift(fill_value=float("inf"))
         return frame.assign(frontier=frame["ordinary_blocked_share"] < fewest)
+
+    @cached_property
+    def _means(self) -> pd.DataFrame:
+        """Means of each candidate over the months that it saw, by name.
+
+        Its dollars are scaled by what those months cost without limits beside all of them: who
+        saw one dear month alone has not saved more for it.
+        """
+        runs = self.searched
+        months = runs[runs["variant"] == OPEN].set_index("seed")["month_usd"]
+        seen = runs.assign(open_usd=runs["seed"].map(months))
+        means = seen.groupby("variant").mean(numeric_only=True)
+        scale = (months.mean() / means["open_usd"]).fillna(1.0)
+        return means.assign(
+            saved_usd=means["saved_usd"] * scale, month_usd=means["month_usd"] * scale
+        )
 
     def compared(self) -> pd.DataFrame:
         """No limits, the base and the suggestion on seeds that had no part in the search.
@@ -130,8 +148,7 @@ class Recommendation:
         """
         column = f"feature.{feature}.blocked_share"
         names = [policy.name for policy in self.candidates]
-        own = self.searched[self.searched["variant"].isin(names)]
-        means = own.groupby("variant")[["month_usd", column]].mean()
+        means = self._means.loc[names, ["month_usd", column]]
         kind = means[means[column] < MANY]
         if kind.empty:
             return None
@@ -161,9 +178,8 @@ class Recommendation:
         worst = self.most_blocked
         serving = self.serving(worst) if worst is not None else None
         if serving is not None:
-            own = self.searched[self.searched["variant"] == serving.policy.name]
-            name = f"{worst} for most users"
-            rows.append({"name": name, **own[columns].mean(), "given": False})
+            own = self._means.loc[serving.policy.name, columns]
+            rows.append({"name": f"{worst} for most users", **own, "given": False})
         return pd.DataFrame(rows)
 
     def plot(self, ax: Any = None) -> Axes:

@@ -88,6 +88,17 @@ def test_the_frontier_is_what_nothing_beats(found):
     assert frame["seeds"].min() == 1
 
 
+def test_who_saw_one_dear_month_has_not_saved_more_for_it(found):
+    frame = found.to_frame().set_index("limits")
+    runs = found.searched.set_index(["variant", "seed"])["month_usd"]
+    for name, row in frame.iterrows():
+        own = runs[name]
+        assert len(own) == row["seeds"]
+        ratio = own.sum() / runs[OPEN][own.index].sum()  # a ratio estimate of the mean
+        assert row["spend_usd"] == pytest.approx(ratio * runs[OPEN].mean())
+        assert row["saved_usd"] == pytest.approx((1 - ratio) * runs[OPEN].mean())
+
+
 def test_where_it_runs_changes_nothing(product, found):
     with joblib.parallel_config(n_jobs=2):
         other = recommend_limits(product, BASE, GATE, count=16, seeds=6, check_seeds=3, seed=2)
