@@ -178,8 +178,8 @@ class Recommendation:
         worst = self.most_blocked
         serving = self.serving(worst) if worst is not None else None
         if serving is not None:
-            own = self._means.loc[serving.policy.name, columns]
-            rows.append({"name": f"{worst} for most users", **own, "given": False})
+            known = self._means.loc[serving.policy.name, columns].to_dict()
+            rows.append({"name": f"{worst} for most users", **known, "given": False})
         return pd.DataFrame(rows)
 
     def plot(self, ax: Any = None) -> Axes:
