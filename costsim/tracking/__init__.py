@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from costsim.tracking.alerts import Alert, courier, deliver
+    from costsim.tracking.budget import BudgetNews, budget_news
     from costsim.tracking.memory import Memory, Told, remembered
     from costsim.tracking.watch import Watch, watch_records
 
 _HOMES = {
     "Alert": "alerts",
+    "BudgetNews": "budget",
     "Memory": "memory",
     "Told": "memory",
     "Watch": "watch",
+    "budget_news": "budget",
     "courier": "alerts",
     "deliver": "alerts",
     "remembered": "memory",
@@ -23,9 +26,11 @@ _HOMES = {
 
 __all__ = [
     "Alert",
+    "BudgetNews",
     "Memory",
     "Told",
     "Watch",
+    "budget_news",
     "courier",
     "deliver",
     "remembered",

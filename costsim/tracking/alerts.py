@@ -12,6 +12,8 @@ from costsim.errors import AlertError, SettingError
 if TYPE_CHECKING:
     from apprise import Apprise
 
+    from costsim.tracking.budget import BudgetNews
+
 Kind = Literal["new", "grown", "ended"]
 
 
@@ -88,8 +90,8 @@ def courier(urls: Sequence[str]) -> Apprise:
     return found
 
 
-def deliver(alerts: Iterable[Alert], to: Apprise) -> int:
-    """Deliver alerts, one message each.
+def deliver(alerts: Iterable[Alert | BudgetNews], to: Apprise) -> int:
+    """Deliver alerts, and news of the budget, one message each.
 
     Returns
     -------

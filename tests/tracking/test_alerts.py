@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from costsim.errors import AlertError, SettingError
-from costsim.tracking import Alert, courier, deliver
+from costsim.limits import GlobalBudgetGuard, MemoryLedger, Scopes, parse_limits
+from costsim.tracking import Alert, budget_news, courier, deliver
 
 AT = datetime(2024, 8, 12, 11, tzinfo=UTC)
 
@@ -74,3 +75,22 @@ def test_an_unknown_address_is_named_by_its_kind_alone() -> None:
         courier(["nonsense://user:secret@host"])
     with pytest.raises(SettingError, match=r"got \(no scheme\)"):
         courier(["secret"])
+
+
+def test_levels_of_the_budget_are_delivered_as_they_fire(server):
+    ladder = [{"at": 0.7, "do": "notify"}, {"at": 0.95, "do": "shut"}]
+    limits = {"name": "l", "feature": {"deep": {"critical": False}},
+              "organisation": {"month_usd": 10, "ladder": ladder}}  # fmt: skip
+    ledger = MemoryLedger(parse_limits(limits), clock=lambda: 0)
+    guard = GlobalBudgetGuard(ledger)
+    to = courier([address(server, "budget")])
+    for number, usd in enumerate((5, 2.5, 2.1)):
+        nano = int(usd * 1e9)
+        assert ledger.reserve(str(number), Scopes("ann"), [("m", nano)])
+        ledger.settle(str(number), nano)
+        deliver(budget_news(guard.look()), to)
+    assert [(said["title"], said["type"]) for said in server.got] == [
+        ("LLM budget: 70% of $10.00 is spent", "warning"),
+        ("LLM budget: 95% of $10.00 is spent", "failure"),
+    ]
+    assert "features that can wait are refused until 1970-02-01" in server.got[1]["message"]
