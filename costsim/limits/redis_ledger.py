@@ -16,6 +16,7 @@ from costsim.limits.controls import Control
 from costsim.limits.policy import Policy
 from costsim.limits.request import Requests
 from costsim.limits.standing import Standing
+from costsim.limits.store.budget import Budget
 from costsim.limits.store.operating import learn, operate, standing
 from costsim.limits.store.outage import Entry
 from costsim.limits.store.rebuilding import rebuild
@@ -68,7 +69,9 @@ class _Face:
             retention_seconds=retention_seconds,
             cooldown_seconds=cooldown_seconds,
             startup_check=startup_check,
+            deadline_seconds=deadline_seconds,
         )
+        self._deadline = deadline_seconds
 
     @property
     def alerts(self) -> list[Alert]:
@@ -205,18 +208,20 @@ class RedisLedger(_Face, InBlocks):
         max_output_tokens: int | None = None,
     ) -> Granted | Denied:
         """Hold the first candidate that fits; as :meth:`MemoryLedger.reserve`."""
-        return self._run(self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens))
+        steps = self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens)
+        return self._run(steps, Budget(self._deadline))
 
     def settle(self, call_id: str, cost_nano: int, tokens: int | None = None) -> bool:
         """Charge what a call cost, once; as :meth:`MemoryLedger.settle`.
 
         While Redis is away the settle waits here, and True says that it is kept.
         """
-        return self._run(self._settled(call_id, cost_nano, tokens))
+        return self._run(self._settled(call_id, cost_nano, tokens), Budget(self._deadline))
 
     def release(self, call_id: str) -> bool:
         """Drop the hold of a call that was not made; as :meth:`MemoryLedger.release`."""
-        return self._run(self._core.release(checked_id(call_id, "call_id")))
+        steps = self._core.release(checked_id(call_id, "call_id"))
+        return self._run(steps, Budget(self._deadline))
 
     def usage(self, scopes: Scopes) -> Usage:
         """What the windows of some scopes hold now; as :meth:`MemoryLedger.usage`.
@@ -286,12 +291,12 @@ class RedisLedger(_Face, InBlocks):
         """Close the ledger's connections; it opens new ones when it is asked again."""
         self._wire.close()
 
-    def _run(self, steps: Steps[T]) -> T:
+    def _run(self, steps: Steps[T], budget: Budget | None = None) -> T:
         try:
             ask = next(steps)
             while True:
                 try:
-                    reply = self._wire.send(ask)
+                    reply = self._wire.send(ask, budget)
                 except BaseException as error:  # noqa: BLE001 the steps decide
                     ask = steps.throw(error)
                 else:
@@ -358,17 +363,18 @@ class AsyncRedisLedger(_Face):
         max_output_tokens: int | None = None,
     ) -> Granted | Denied:
         """Hold the first candidate that fits; as :meth:`MemoryLedger.reserve`."""
-        return await self._run(
-            self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens)
-        )
+        steps = self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens)
+        return await self._run(steps, Budget(self._deadline))
 
     async def settle(self, call_id: str, cost_nano: int, tokens: int | None = None) -> bool:
         """Charge what a call cost, once; as :meth:`RedisLedger.settle`."""
-        return await self._run(self._settled(call_id, cost_nano, tokens))
+        steps = self._settled(call_id, cost_nano, tokens)
+        return await self._run(steps, Budget(self._deadline))
 
     async def release(self, call_id: str) -> bool:
         """Drop the hold of a call that was not made; as :meth:`MemoryLedger.release`."""
-        return await self._run(self._core.release(checked_id(call_id, "call_id")))
+        steps = self._core.release(checked_id(call_id, "call_id"))
+        return await self._run(steps, Budget(self._deadline))
 
     async def usage(self, scopes: Scopes) -> Usage:
         """What the windows of some scopes hold now; as :meth:`RedisLedger.usage`."""
@@ -389,7 +395,7 @@ class AsyncRedisLedger(_Face):
     ) -> AsyncCall:
         """Reserve for an ``async with`` block, on its entry; as :meth:`MemoryLedger.call`."""
         steps = self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens)
-        return AsyncCall(self, call_id, lambda: self._run(steps))
+        return AsyncCall(self, call_id, lambda: self._run(steps, Budget(self._deadline)))
 
     async def flush(self) -> int:
         """Deliver settles that wait for Redis; how many still wait."""
@@ -413,12 +419,12 @@ class AsyncRedisLedger(_Face):
         """Close the ledger's connections."""
         await self._wire.close()
 
-    async def _run(self, steps: Steps[T]) -> T:
+    async def _run(self, steps: Steps[T], budget: Budget | None = None) -> T:
         try:
             ask = next(steps)
             while True:
                 try:
-                    reply = await self._wire.send(ask)
+                    reply = await self._wire.send(ask, budget)
                 except BaseException as error:  # noqa: BLE001 the steps decide
                     ask = steps.throw(error)
                 else:

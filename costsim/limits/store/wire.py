@@ -17,9 +17,18 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from costsim.errors import SettingError, StoreError
+from costsim.limits.store.budget import (
+    ALL,
+    TRY,
+    Budget,
+    NotAskedError,
+    OutOfTimeError,
+    Turns,
+)
 
 _AWAY = ("OOM command", "READONLY", "MISCONF", "LOADING", "BUSY Redis", "MASTERDOWN", "CLUSTERDOWN")
 _MOST_AT_ONCE = 4  # connections of one event loop, whose work is most of the time there
+_SPENT = "the time of this decision was spent before Redis had answered all its questions"
 
 
 class Script(NamedTuple):
@@ -102,8 +111,8 @@ def _settings(client: Any, deadline: float, asynchronous: bool) -> tuple[Any, di
         "retry": AsyncRetry(NoBackoff(), 0) if asynchronous else Retry(NoBackoff(), 0),
         "retry_on_timeout": False,
         "health_check_interval": 0,
-        "socket_timeout": 0.45 * deadline,
-        "socket_connect_timeout": 0.45 * deadline,
+        "socket_timeout": TRY * deadline,
+        "socket_connect_timeout": TRY * deadline,
         "decode_responses": False,
         "protocol": 2,
     }
@@ -125,6 +134,10 @@ def _failed(error: Exception) -> StoreError | None:
     return None
 
 
+def _silent(deadline: float, error: Exception) -> StoreError:
+    return StoreError(f"Redis did not answer in {deadline:g} s: {error}".rstrip(": "))
+
+
 class Wire:
     """Blocking questions from any number of threads; each connection serves one at a time."""
 
@@ -136,12 +149,18 @@ class Wire:
         self._idle: list[Any] = []
         self._process = os.getpid()
         self._lost = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
+        self._late = (exceptions.TimeoutError, TimeoutError)
         self._refused = exceptions.AuthenticationError
         self._answered = exceptions.ResponseError
         self._unknown = exceptions.NoScriptError
 
-    def send(self, ask: Ask) -> Any:
+    def send(self, ask: Ask, budget: Budget | None = None) -> Any:
         """The answer.
+
+        Parameters
+        ----------
+        budget : Budget, optional
+            Of the decision that the question is a part of; a deadline of its own by default.
 
         Raises
         ------
@@ -149,17 +168,36 @@ class Wire:
             There was none in time, or the server cannot serve now.
         """
         begun = time.monotonic()
+        limit = ALL * self._deadline if budget is None else budget.limit(0.0)
+        if limit <= 0:
+            raise OutOfTimeError(_SPENT)
+        answered = False
+        try:
+            answer = self._tried(ask, begun + limit)
+            answered = True
+            return answer
+        except StoreError:  # it cannot serve, as it says
+            raise
+        except self._lost as error:
+            if budget is not None and budget.answered and isinstance(error, self._late):
+                raise OutOfTimeError(_SPENT) from error
+            raise _silent(self._deadline, error) from error
+        finally:
+            if budget is not None:
+                budget.took(time.monotonic() - begun, answered=answered)
+
+    def _tried(self, ask: Ask, until: float) -> Any:
         for attempt in range(2):
             connection = self._connection(fresh=attempt > 0)
             try:
-                answer = self._ask(connection, ask)
+                answer = self._ask(connection, ask, until)
             except self._refused:
                 raise
             except self._lost as error:
                 connection.disconnect()
-                failure: Exception = error
-                if time.monotonic() - begun > 0.55 * self._deadline:
-                    break
+                late = isinstance(error, self._late)
+                if attempt or until - time.monotonic() < (0.35 * self._deadline if late else 0):
+                    raise
             except self._answered as error:
                 self._idle.append(connection)
                 away = _failed(error)
@@ -170,15 +208,29 @@ class Wire:
             else:
                 self._idle.append(connection)
                 return answer
-        raise StoreError(f"Redis did not answer in {self._deadline:g} s: {failure}") from failure
+        raise AssertionError("the second try answers or raises")
 
-    def _ask(self, connection: Any, ask: Ask) -> Any:
+    def _ask(self, connection: Any, ask: Ask, until: float) -> Any:
+        most = min(TRY * self._deadline, until - time.monotonic())
+        connection.socket_timeout = connection.socket_connect_timeout = max(most, 1e-3)
+        connection.connect()
+        self._limit(connection, until)
         connection.send_packed_command([ask.command], check_health=False)
         try:
             return connection.read_response()
         except self._unknown:
+            self._limit(connection, until)
             connection.send_packed_command([ask.whole], check_health=False)
             return connection.read_response()
+
+    def _limit(self, connection: Any, until: float) -> None:
+        """Wait no longer than the decision may: the client knows limits of connections alone."""
+        left = min(TRY * self._deadline, until - time.monotonic())
+        if left <= 0:
+            raise TimeoutError
+        limit = getattr(connection._sock, "settimeout", None)
+        if limit is not None:  # no socket of a fake server
+            limit(left)
 
     def _connection(self, *, fresh: bool) -> Any:
         if self._process != os.getpid():  # a fork must not share its parent's
@@ -206,34 +258,60 @@ class AsyncWire:
         self._class, self._keys = _settings(client, deadline, asynchronous=True)
         self._deadline = deadline
         self._idle: list[Any] = []
-        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._turns = Turns(_MOST_AT_ONCE)
+        self._heard = 0.0
         self._lost = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
+        self._late = (exceptions.TimeoutError, TimeoutError)
         self._refused = exceptions.AuthenticationError
         self._answered = exceptions.ResponseError
         self._unknown = exceptions.NoScriptError
 
-    async def send(self, ask: Ask) -> Any:
-        """The answer; errors as :meth:`Wire.send`."""
-        async with self._room:  # waiting for one's turn is no sign of an outage
-            try:
-                async with asyncio.timeout(self._deadline):
-                    return await self._send(ask)
-            except TimeoutError:
-                raise StoreError(f"Redis did not answer in {self._deadline:g} s") from None
+    async def send(self, ask: Ask, budget: Budget | None = None) -> Any:
+        """The answer; arguments and errors as :meth:`Wire.send`.
 
-    async def _send(self, ask: Ask) -> Any:
+        Waiting for one's turn is no sign of an outage; but once a question is not answered, those
+        who wait are not left to find that out one after the other.
+        """
+        came = time.monotonic()
+        if not await self._turns.mine():
+            raise NotAskedError("Redis did not answer those who asked before")
+        begun, answered = time.monotonic(), False
+        try:
+            limit = ALL * self._deadline if budget is None else budget.limit(begun - came)
+            if limit <= 0:
+                raise OutOfTimeError(_SPENT)
+            async with asyncio.timeout(limit):
+                answer = await self._tried(ask)
+            self._heard, answered = time.monotonic(), True
+            return answer
+        except StoreError:  # it cannot serve, as it says
+            raise
+        except self._lost as error:
+            if budget is not None and budget.answered and isinstance(error, self._late):
+                raise OutOfTimeError(_SPENT) from error
+            if self._heard < begun:  # nobody else was answered meanwhile
+                self._turns.call_off()
+            raise _silent(self._deadline, error) from error
+        finally:
+            if budget is not None:
+                budget.took(time.monotonic() - begun, answered=answered)
+            self._turns.leave()
+
+    async def _tried(self, ask: Ask) -> Any:
         for attempt in range(2):
             if attempt:
                 await self.close()
             connection = self._idle.pop() if self._idle else self._class(**self._keys)
             try:
-                async with asyncio.timeout(0.5 * self._deadline):
+                async with asyncio.timeout(TRY * self._deadline):
                     answer = await self._ask(connection, ask)
             except self._refused:
-                raise
-            except self._lost as error:
                 await connection.disconnect(nowait=True)
-                failure: Exception = error
+                raise
+            except self._lost:
+                await connection.disconnect(nowait=True)
+                if attempt:
+                    raise
             except self._answered as error:
                 self._idle.append(connection)
                 away = _failed(error)
@@ -244,7 +322,7 @@ class AsyncWire:
             else:
                 self._idle.append(connection)
                 return answer
-        raise StoreError(f"Redis did not answer in {self._deadline:g} s: {failure}") from failure
+        raise AssertionError("the second try answers or raises")
 
     async def _ask(self, connection: Any, ask: Ask) -> Any:
         if not connection.is_connected:

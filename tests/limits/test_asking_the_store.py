@@ -1,0 +1,150 @@
+"""Who asks Redis, how long, and what happens to those who wait; servers that must not be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+import pytest
+import redis
+import redis.asyncio
+
+from costsim.errors import StoreError
+from costsim.limits import AsyncRedisLedger, Control, RedisLedger, Scopes, Target, parse_limits
+from costsim.limits.store.budget import Turns
+from tests.limits.faults.case import away_from_the_hours_end
+from tests.limits.faults.proxy import Proxy
+from tests.limits.servers import bundled, serving
+
+USD = 10**9
+ANN = Scopes("ann")
+HOURLY = parse_limits({"name": "h", "user": {"hour_usd": 1}})
+STOP = Control("stop", Target("user", "ann"), "max", "runaway")
+
+
+def test_a_busy_store_is_not_away_however_long_the_queue(servers):
+    """60 tasks, 4 at a time, 20 ms each: the last waits for longer than the deadline."""
+
+    async def run(port):
+        ledger = AsyncRedisLedger(HOURLY, redis.asyncio.Redis(port=port), tenant="busy")
+        await ledger.rebuild(None)
+        asked = (ledger.reserve(f"{n}", Scopes(f"{n}"), [("m", 1)]) for n in range(60))
+        begin = asyncio.get_running_loop().time()
+        answers = await asyncio.gather(*asked)
+        took = asyncio.get_running_loop().time() - begin
+        left = ledger.away, ledger.waiting
+        await ledger.close()
+        return answers, took, left
+
+    server = servers["redis-6.2"]
+    server.client().flushall()
+    with Proxy(server.port) as proxy:
+        proxy.delay = 0.02
+        answers, took, left = asyncio.run(run(proxy.port))
+    assert took > 0.25
+    assert all(answers)
+    assert left == (False, 0)
+
+
+def test_turns_are_never_lost_and_never_too_many():
+    """Tasks that end, are cancelled while they wait, or just as their turn comes."""
+
+    async def run(seed):
+        draw, turns, inside, most = random.Random(seed), Turns(3), 0, 0
+
+        async def task():
+            nonlocal inside, most
+            if not await turns.mine():
+                return False
+            inside += 1
+            most = max(most, inside)
+            try:
+                await asyncio.sleep(0)
+            finally:
+                inside -= 1
+                turns.leave()
+            return True
+
+        tasks = []
+        for _ in range(60):
+            tasks.append(asyncio.create_task(task()))
+            if draw.random() < 0.4:
+                draw.choice(tasks).cancel()
+            if draw.random() < 0.3:
+                await asyncio.sleep(0)
+            if draw.random() < 0.05:
+                turns.call_off()
+        said = await asyncio.gather(*tasks, return_exceptions=True)
+        assert (most, inside) == (3, 0)
+        assert turns._free == 3
+        assert not turns._waiting
+        return [each for each in said if isinstance(each, bool)]
+
+    said = [each for seed in range(30) for each in asyncio.run(run(seed))]
+    assert {True, False} == set(said)
+
+
+def test_a_store_that_falls_silent_sends_away_who_waits_and_one_lost_reply_does_not(servers):
+    """A reply that two tries lose, while others are answered, is one question's misfortune."""
+    server = servers["redis-6.2"]
+    server.client().flushall()
+
+    async def run(port, proxy):
+        ledger = AsyncRedisLedger(HOURLY, redis.asyncio.Redis(port=port), tenant="one lost")
+        await ledger.rebuild(None)
+        proxy.cut, proxy.lose, proxy.delay = True, 2, 0.01
+        asked = (ledger.reserve(f"{n}", Scopes(f"{n}"), [("m", 1)]) for n in range(40))
+        answers = await asyncio.gather(*asked)
+        await ledger.close()
+        return answers
+
+    with Proxy(server.port) as proxy:
+        answers = asyncio.run(run(proxy.port, proxy))
+        assert proxy.lost == 2
+    assert sum(map(bool, answers)) >= 39
+
+
+def entries(ledger, n=0):
+    """Every method that asks the store."""
+    return {
+        "reserve": lambda: ledger.reserve("a", ANN, [("m", 1)]),
+        "settle": lambda: ledger.settle(f"b{n}", 1),
+        "release": lambda: ledger.release(f"c{n}"),
+        "usage": lambda: ledger.usage(ANN),
+        "flush": ledger.flush,
+        "operate": lambda: ledger.operate(STOP),
+        "standing": ledger.standing,
+        "rebuild": lambda: ledger.rebuild(None),
+    }
+
+
+def test_no_method_serves_from_a_server_that_evicts():
+    """An asyncio ledger is told at its first call, a blocking one after the server changed."""
+
+    async def every(port):
+        ledger = AsyncRedisLedger(HOURLY, redis.asyncio.Redis(port=port))
+        for n in range(2):
+            for ask in entries(ledger, n).values():
+                with pytest.raises(StoreError, match=r"maxmemory-policy must be 'noeviction'"):
+                    await ask()
+        assert not ledger.away
+        assert ledger.waiting == 4  # settles and releases are kept
+        await ledger.close()
+
+    with serving(bundled()) as server, away_from_the_hours_end():
+        client = server.client()
+        blocking = RedisLedger(HOURLY, server.client(), cooldown_seconds=0.01)
+        blocking.rebuild(None)
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        asyncio.run(every(server.port))
+        server.freeze()
+        assert not blocking.reserve("away", ANN, [("m", 1)])  # an outage, by the policy
+        server.thaw()
+        time.sleep(0.02)  # the cooldown
+        for ask in entries(blocking).values():
+            with pytest.raises(StoreError, match=r"maxmemory-policy must be 'noeviction'"):
+                ask()
+        client.config_set("maxmemory-policy", "noeviction")
+        assert blocking.reserve("fit again", ANN, [("m", 1)])
+        blocking.close()
