@@ -14,7 +14,7 @@ from costsim.limits.call import AsyncCall, InBlocks
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
 from costsim.limits.controls import Control
 from costsim.limits.policy import Policy
-from costsim.limits.request import Requests
+from costsim.limits.request import Requests, checked_policy
 from costsim.limits.standing import Standing
 from costsim.limits.store.budget import Budget
 from costsim.limits.store.operating import learn, operate, standing
@@ -43,16 +43,16 @@ class _Face:
         startup_check: bool = True,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        if policy.accounting != "reserve":
+        if checked_policy(policy).accounting != "reserve":
             raise SettingError(
                 "a Redis ledger needs accounting = 'reserve'; "
                 f"got {policy.accounting!r}, which is for simulations of what it overshoots"
             )
-        if not 0.01 <= deadline_seconds <= 10:
+        if type(deadline_seconds) not in (int, float) or not 0.01 <= deadline_seconds <= 10:
             raise SettingError(
                 f"deadline_seconds must be from 0.01 to 10; got {deadline_seconds!r}"
             )
-        if not 0 < cooldown_seconds <= 3600:
+        if type(cooldown_seconds) not in (int, float) or not 0 < cooldown_seconds <= 3600:
             raise SettingError(
                 f"cooldown_seconds must be above 0, at most 3600; got {cooldown_seconds!r}"
             )
@@ -107,10 +107,10 @@ class _Face:
 
     def _asked(
         self, call_id: str, scopes: Scopes, candidates: Sequence[tuple[str, int]],
-        input_tokens: int, max_output_tokens: int | None,
+        input_tokens: int, max_output_tokens: int | None, choices: int,
     ) -> Steps[Granted | Denied]:  # fmt: skip
         request = self._requests.checked(
-            call_id, scopes, candidates, input_tokens, max_output_tokens
+            call_id, scopes, candidates, input_tokens, max_output_tokens, choices
         )
         return self._core.reserve(request)
 
@@ -206,9 +206,10 @@ class RedisLedger(_Face, InBlocks):
         *,
         input_tokens: int = 0,
         max_output_tokens: int | None = None,
+        choices: int = 1,
     ) -> Granted | Denied:
         """Hold the first candidate that fits; as :meth:`MemoryLedger.reserve`."""
-        steps = self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens)
+        steps = self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens, choices)
         return self._run(steps, Budget(self._deadline))
 
     def settle(self, call_id: str, cost_nano: int, tokens: int | None = None) -> bool:
@@ -361,9 +362,10 @@ class AsyncRedisLedger(_Face):
         *,
         input_tokens: int = 0,
         max_output_tokens: int | None = None,
+        choices: int = 1,
     ) -> Granted | Denied:
         """Hold the first candidate that fits; as :meth:`MemoryLedger.reserve`."""
-        steps = self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens)
+        steps = self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens, choices)
         return await self._run(steps, Budget(self._deadline))
 
     async def settle(self, call_id: str, cost_nano: int, tokens: int | None = None) -> bool:
@@ -392,9 +394,10 @@ class AsyncRedisLedger(_Face):
         *,
         input_tokens: int = 0,
         max_output_tokens: int | None = None,
+        choices: int = 1,
     ) -> AsyncCall:
         """Reserve for an ``async with`` block, on its entry; as :meth:`MemoryLedger.call`."""
-        steps = self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens)
+        steps = self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens, choices)
         return AsyncCall(self, call_id, lambda: self._run(steps, Budget(self._deadline)))
 
     async def flush(self) -> int:

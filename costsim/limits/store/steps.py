@@ -234,10 +234,7 @@ class Core:
                     wait = None if why == "lost" else self.breaker.cooldown_seconds
                     at = None if wait is None else self.now() + round(wait * 1e6)
                     return Denied(scope, why, at, wait, cap=cap)
-        answer = self._local.reserve(
-            request.call_id, request.scopes, request.candidates,
-            input_tokens=request.input_tokens, max_output_tokens=request.held_output_tokens,
-        )  # fmt: skip
+        answer = self._local.take(request)
         if isinstance(answer, Granted):
             self.outbox.pop(request.call_id, None)  # not to be cancelled
             self._grant(request, answer.candidate, self.now(), local=True)
