@@ -16,12 +16,13 @@ from costsim.limits.controls import Control
 from costsim.limits.policy import Policy
 from costsim.limits.request import Requests, checked_policy
 from costsim.limits.standing import Standing
+from costsim.limits.store.async_wire import AsyncWire
 from costsim.limits.store.budget import Budget
 from costsim.limits.store.operating import learn, operate, standing
 from costsim.limits.store.outage import Entry
 from costsim.limits.store.rebuilding import rebuild
 from costsim.limits.store.steps import Core, Steps, StoreUnfit, Usage
-from costsim.limits.store.wire import AsyncWire, Wire
+from costsim.limits.store.wire import Wire
 
 T = TypeVar("T")
 
@@ -144,7 +145,7 @@ class RedisLedger(_Face, InBlocks):
     mode : {"enforce", "observe"}
         "observe" refuses nothing; what would have been refused is in `observed`.
     deadline_seconds : float
-        Longest wait for a decision, from 0.01 to 10, asking again included. Then the policy for
+        Longest wait for a decision with all its questions, from 0.01 to 10. Then the policy for
         outages decides.
     cooldown_seconds : float
         After a failure, one call in so many seconds asks Redis again; above 0, at most 3600.
@@ -314,11 +315,13 @@ class AsyncRedisLedger(_Face):
     policy : Policy
     redis_client : redis.asyncio.Redis
         Settings as :class:`RedisLedger`. One ledger serves one event loop, 4 questions at a time;
-        the others wait their turn, which does not count against the deadline.
+        the others wait their turn, which is no outage. Once Redis falls silent, all who wait are
+        decided at once, as by the policy for outages.
 
     Notes
     -----
-    The server is checked at the first call, or by ``await ledger.check()``. Whatever Redis answered
+    The server is checked at the first call, or by ``await ledger.check()``; every method raises
+    StoreError where it is unfit. Whatever Redis answered
     to a reserve that was cancelled meanwhile is taken back. A loop that other work blocks for half
     the deadline takes Redis to be away, because it cannot tell.
 

@@ -105,6 +105,26 @@ def test_a_store_that_falls_silent_sends_away_who_waits_and_one_lost_reply_does_
     assert sum(map(bool, answers)) >= 39
 
 
+def test_a_stop_is_learnt_over_a_slow_way_without_an_outage(servers):
+    """Asked, told of new orders, reading them, asked again: three round trips of 65 ms."""
+    server = servers["redis-6.2"]
+    server.client().flushall()
+    operator = RedisLedger(HOURLY, server.client(), tenant="slow")
+    operator.rebuild(None)
+    with Proxy(server.port) as proxy:
+        ledger = RedisLedger(HOURLY, redis.Redis(port=proxy.port), tenant="slow")
+        assert ledger.reserve("before", ANN, [("m", 1)])
+        operator.operate(STOP)
+        proxy.delay = 0.065
+        begin = time.perf_counter()
+        denied = [ledger.reserve(f"{n}", ANN, [("m", 1)]) for n in range(2)]
+        took = time.perf_counter() - begin
+        assert not ledger.away
+        ledger.close()
+    assert [each.window for each in denied] == ["stopped", "stopped"]  # known, if not yet answered
+    assert took < 0.4
+
+
 def entries(ledger, n=0):
     """Every method that asks the store."""
     return {
@@ -148,3 +168,32 @@ def test_no_method_serves_from_a_server_that_evicts():
         client.config_set("maxmemory-policy", "noeviction")
         assert blocking.reserve("fit again", ANN, [("m", 1)])
         blocking.close()
+
+
+def test_a_server_that_wants_a_password_is_no_outage():
+    """Who asks is told: waiting for it to come back would be waiting for ever."""
+
+    async def one(port):
+        ledger = AsyncRedisLedger(HOURLY, redis.asyncio.Redis(port=port))
+        for _ in range(2):
+            with pytest.raises(redis.AuthenticationError):
+                await ledger.reserve("a", ANN, [("m", 1)])
+        await ledger.close()
+
+    with serving(bundled()) as server:
+        server.client().config_set("requirepass", "secret")
+        with pytest.raises(redis.AuthenticationError):
+            RedisLedger(HOURLY, server.client())
+        asyncio.run(one(server.port))
+        with Proxy(server.port) as proxy:
+            settings = {"password": "secret", "client_name": "limits", "db": 1}
+            client = redis.Redis(port=proxy.port, **settings)
+            ledger = RedisLedger(HOURLY, client, cooldown_seconds=0.01)
+            ledger.rebuild(None)
+            assert ledger.reserve("a", ANN, [("m", 1)])
+            ledger.close()
+            proxy.delay = 0.085  # three greetings of a new connection are longer than the deadline
+            begin = time.perf_counter()
+            assert not ledger.reserve("b", ANN, [("m", 1)])
+            assert time.perf_counter() - begin < 0.25
+            ledger.close()

@@ -1,4 +1,4 @@
-"""One question to Redis, answered within the deadline or not at all: blocking, and asyncio.
+"""One question to Redis, answered within the deadline or not at all.
 
 A question is asked twice at most: a lost reply is asked for again on a new connection, which call
 ids make harmless. The connections are the ledger's own, made as the given client makes its, with
@@ -7,7 +7,6 @@ short time limits and without redis-py's retries (ten, by default, in version 8)
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import time
@@ -17,18 +16,10 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from costsim.errors import SettingError, StoreError
-from costsim.limits.store.budget import (
-    ALL,
-    TRY,
-    Budget,
-    NotAskedError,
-    OutOfTimeError,
-    Turns,
-)
+from costsim.limits.store.budget import ALL, TRY, Budget, OutOfTimeError
 
 _AWAY = ("OOM command", "READONLY", "MISCONF", "LOADING", "BUSY Redis", "MASTERDOWN", "CLUSTERDOWN")
-_MOST_AT_ONCE = 4  # connections of one event loop, whose work is most of the time there
-_SPENT = "the time of this decision was spent before Redis had answered all its questions"
+SPENT = "the time of this decision was spent before Redis had answered all its questions"
 
 
 class Script(NamedTuple):
@@ -88,7 +79,7 @@ class Ask(NamedTuple):
         return b"*%d\r\n%b" % (count, b"".join(words))
 
 
-def _settings(client: Any, deadline: float, asynchronous: bool) -> tuple[Any, dict[str, Any]]:
+def own_settings(client: Any, deadline: float, asynchronous: bool) -> tuple[Any, dict[str, Any]]:
     """Class and settings of the ledger's own connections."""
     from redis import ConnectionPool
     from redis.asyncio import ConnectionPool as AsyncPool
@@ -119,7 +110,7 @@ def _settings(client: Any, deadline: float, asynchronous: bool) -> tuple[Any, di
     return pool.connection_class, keys
 
 
-def _failed(error: Exception) -> StoreError | None:
+def cannot_serve(error: Exception) -> StoreError | None:
     """The error of a server that cannot serve now; None for one that is nobody's state."""
     from redis import exceptions
 
@@ -134,7 +125,7 @@ def _failed(error: Exception) -> StoreError | None:
     return None
 
 
-def _silent(deadline: float, error: Exception) -> StoreError:
+def silent(deadline: float, error: Exception) -> StoreError:
     return StoreError(f"Redis did not answer in {deadline:g} s: {error}".rstrip(": "))
 
 
@@ -144,8 +135,11 @@ class Wire:
     def __init__(self, client: Any, deadline: float) -> None:
         from redis import exceptions
 
-        self._class, self._keys = _settings(client, deadline, asynchronous=False)
+        self._class, self._keys = own_settings(client, deadline, asynchronous=False)
         self._deadline = deadline
+        said = ("password", "credential_provider", "client_name", "db")
+        self._greetings = 1 + sum(bool(self._keys.get(key)) for key in said)  # of a new connection
+        self._greetings += "SSL" in self._class.__name__
         self._idle: list[Any] = []
         self._process = os.getpid()
         self._lost = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
@@ -170,18 +164,18 @@ class Wire:
         begun = time.monotonic()
         limit = ALL * self._deadline if budget is None else budget.limit(0.0)
         if limit <= 0:
-            raise OutOfTimeError(_SPENT)
+            raise OutOfTimeError(SPENT)
         answered = False
         try:
             answer = self._tried(ask, begun + limit)
             answered = True
             return answer
-        except StoreError:  # it cannot serve, as it says
+        except (StoreError, self._refused):  # it answers that it does not serve
             raise
         except self._lost as error:
             if budget is not None and budget.answered and isinstance(error, self._late):
-                raise OutOfTimeError(_SPENT) from error
-            raise _silent(self._deadline, error) from error
+                raise OutOfTimeError(SPENT) from error
+            raise silent(self._deadline, error) from error
         finally:
             if budget is not None:
                 budget.took(time.monotonic() - begun, answered=answered)
@@ -200,7 +194,7 @@ class Wire:
                     raise
             except self._answered as error:
                 self._idle.append(connection)
-                away = _failed(error)
+                away = cannot_serve(error)
                 raise (away or error) from None
             except BaseException:
                 connection.disconnect()  # its answer is still to come
@@ -211,7 +205,7 @@ class Wire:
         raise AssertionError("the second try answers or raises")
 
     def _ask(self, connection: Any, ask: Ask, until: float) -> Any:
-        most = min(TRY * self._deadline, until - time.monotonic())
+        most = min(TRY * self._deadline, (until - time.monotonic()) / self._greetings)
         connection.socket_timeout = connection.socket_connect_timeout = max(most, 1e-3)
         connection.connect()
         self._limit(connection, until)
@@ -247,93 +241,3 @@ class Wire:
     def close(self) -> None:
         while self._idle:
             self._idle.pop().disconnect()
-
-
-class AsyncWire:
-    """The same for one event loop."""
-
-    def __init__(self, client: Any, deadline: float) -> None:
-        from redis import exceptions
-
-        self._class, self._keys = _settings(client, deadline, asynchronous=True)
-        self._deadline = deadline
-        self._idle: list[Any] = []
-        self._turns = Turns(_MOST_AT_ONCE)
-        self._heard = 0.0
-        self._lost = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
-        self._late = (exceptions.TimeoutError, TimeoutError)
-        self._refused = exceptions.AuthenticationError
-        self._answered = exceptions.ResponseError
-        self._unknown = exceptions.NoScriptError
-
-    async def send(self, ask: Ask, budget: Budget | None = None) -> Any:
-        """The answer; arguments and errors as :meth:`Wire.send`.
-
-        Waiting for one's turn is no sign of an outage; but once a question is not answered, those
-        who wait are not left to find that out one after the other.
-        """
-        came = time.monotonic()
-        if not await self._turns.mine():
-            raise NotAskedError("Redis did not answer those who asked before")
-        begun, answered = time.monotonic(), False
-        try:
-            limit = ALL * self._deadline if budget is None else budget.limit(begun - came)
-            if limit <= 0:
-                raise OutOfTimeError(_SPENT)
-            async with asyncio.timeout(limit):
-                answer = await self._tried(ask)
-            self._heard, answered = time.monotonic(), True
-            return answer
-        except StoreError:  # it cannot serve, as it says
-            raise
-        except self._lost as error:
-            if budget is not None and budget.answered and isinstance(error, self._late):
-                raise OutOfTimeError(_SPENT) from error
-            if self._heard < begun:  # nobody else was answered meanwhile
-                self._turns.call_off()
-            raise _silent(self._deadline, error) from error
-        finally:
-            if budget is not None:
-                budget.took(time.monotonic() - begun, answered=answered)
-            self._turns.leave()
-
-    async def _tried(self, ask: Ask) -> Any:
-        for attempt in range(2):
-            if attempt:
-                await self.close()
-            connection = self._idle.pop() if self._idle else self._class(**self._keys)
-            try:
-                async with asyncio.timeout(TRY * self._deadline):
-                    answer = await self._ask(connection, ask)
-            except self._refused:
-                await connection.disconnect(nowait=True)
-                raise
-            except self._lost:
-                await connection.disconnect(nowait=True)
-                if attempt:
-                    raise
-            except self._answered as error:
-                self._idle.append(connection)
-                away = _failed(error)
-                raise (away or error) from None
-            except BaseException:
-                await connection.disconnect(nowait=True)
-                raise
-            else:
-                self._idle.append(connection)
-                return answer
-        raise AssertionError("the second try answers or raises")
-
-    async def _ask(self, connection: Any, ask: Ask) -> Any:
-        if not connection.is_connected:
-            await connection.connect()
-        await connection.send_packed_command(ask.command, check_health=False)
-        try:
-            return await connection.read_response()
-        except self._unknown:
-            await connection.send_packed_command(ask.whole, check_health=False)
-            return await connection.read_response()
-
-    async def close(self) -> None:
-        while self._idle:
-            await self._idle.pop().disconnect(nowait=True)
