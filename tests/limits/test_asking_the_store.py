@@ -105,6 +105,33 @@ def test_a_store_that_falls_silent_sends_away_who_waits_and_one_lost_reply_does_
     assert sum(map(bool, answers)) >= 39
 
 
+def test_a_store_that_freezes_in_the_middle_of_a_queue_lets_nobody_wait():
+    """Some were answered, four are on the way, the others wait: all know in one deadline."""
+
+    async def run(server, port):
+        ledger = AsyncRedisLedger(HOURLY, redis.asyncio.Redis(port=port), cooldown_seconds=5)
+        await ledger.rebuild(None)
+
+        async def one(n):
+            begin = time.perf_counter()
+            answer = await ledger.reserve(f"{n}", Scopes(f"{n}"), [("m", 1)])
+            return bool(answer), time.perf_counter() - begin
+
+        tasks = [asyncio.create_task(one(n)) for n in range(200)]
+        await asyncio.sleep(0.03)
+        server.freeze()
+        found = await asyncio.gather(*tasks)
+        await ledger.close()
+        return found, ledger.waiting
+
+    with serving(bundled()) as server, Proxy(server.port) as proxy:
+        proxy.delay = 0.004
+        found, waiting = asyncio.run(run(server, proxy.port))
+    assert 0 < sum(granted for granted, _ in found) < 100
+    assert max(took for _, took in found) < 0.25
+    assert waiting <= 4  # only what was asked is to be taken back
+
+
 def test_a_stop_is_learnt_over_a_slow_way_without_an_outage(servers):
     """Asked, told of new orders, reading them, asked again: three round trips of 65 ms."""
     server = servers["redis-6.2"]

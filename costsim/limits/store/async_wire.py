@@ -53,8 +53,8 @@ class AsyncWire:
         except self._lost as error:
             if budget is not None and budget.answered and isinstance(error, self._late):
                 raise OutOfTimeError(SPENT) from error
-            if self._heard < begun:  # nobody else was answered meanwhile
-                self._turns.call_off()
+            if self._heard < max(begun, time.monotonic() - TRY / 2 * self._deadline):
+                self._turns.call_off()  # nobody else was answered meanwhile
             raise silent(self._deadline, error) from error
         finally:
             if budget is not None:
