@@ -8,11 +8,11 @@ calls through at its edge; this does neither, and says to the microsecond when t
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import model_validator
 
-from costsim.limits.file_model import Count, FileModel
+from costsim.limits.file_model import BY_NAME, Count, FileModel
 
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000
@@ -44,9 +44,9 @@ class BurstRate(FileModel):
 class BurstGuard(BurstRate):
     """The rate of every user, with others for the users of a tier or for one user."""
 
-    by_tier: dict[str, BurstRate] = {}
+    by_tier: Annotated[dict[str, BurstRate], BY_NAME] = {}
     """What a tier's users have instead."""
-    by_user: dict[str, BurstRate] = {}
+    by_user: Annotated[dict[str, BurstRate], BY_NAME] = {}
     """What one user has instead; before the tier's."""
 
 

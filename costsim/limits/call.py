@@ -10,6 +10,7 @@ from typing import Protocol, Self
 from costsim.errors import LedgerError
 from costsim.limits.accounts import Scopes
 from costsim.limits.answers import Denied, Granted
+from costsim.limits.checking import checked_amount
 
 
 class _AsyncLedger(Protocol):
@@ -30,7 +31,15 @@ class _Said:
         """What the call has cost so far, or in all; the last word is settled at the end.
 
         A stream that says it chunk by chunk is charged what it reached when it is abandoned.
+
+        Raises
+        ------
+        SettingError
+            An amount that is not allowed; what was said before stands.
         """
+        checked_amount(cost_nano, "cost_nano")
+        if tokens is not None:
+            checked_amount(tokens, "tokens")
         self._spent = (cost_nano, tokens)
 
     def not_made(self) -> None:
@@ -101,6 +110,7 @@ class InBlocks(ABC):
         *,
         input_tokens: int = 0,
         max_output_tokens: int | None = None,
+        choices: int = 1,
     ) -> Granted | Denied: ...
 
     @abstractmethod
@@ -117,6 +127,7 @@ class InBlocks(ABC):
         *,
         input_tokens: int = 0,
         max_output_tokens: int | None = None,
+        choices: int = 1,
     ) -> Call:
         """Reserve for a ``with`` block, which resolves the hold however it ends.
 
@@ -134,7 +145,7 @@ class InBlocks(ABC):
         """
         answer = self.reserve(
             call_id, scopes, candidates,
-            input_tokens=input_tokens, max_output_tokens=max_output_tokens,
+            input_tokens=input_tokens, max_output_tokens=max_output_tokens, choices=choices,
         )  # fmt: skip
         return Call(self, call_id, answer)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from costsim.errors import SettingError
@@ -58,6 +60,24 @@ def _checked_scopes(scopes: Scopes) -> Scopes:
         None if tier is None else checked_id(tier, "tier"),
         None if feature is None else checked_id(feature, "feature"),
     )
+
+
+def checked_file(path: object, name: str) -> Path:
+    """A path of a file that may be written, or need not be there yet; its folder must.
+
+    Raises
+    ------
+    SettingError
+        It is no path, its folder does not exist, or it is a folder itself.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise SettingError(f"{name} must be a path; got {path!r}")
+    found = Path(path)
+    if not found.absolute().parent.is_dir():
+        raise SettingError(f"{name}: folder does not exist: {found.parent}")
+    if found.is_dir():
+        raise SettingError(f"{name} must be a file; {found} is a folder")
+    return found
 
 
 def checked_amount(value: object, name: str) -> int:

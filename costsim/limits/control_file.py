@@ -6,7 +6,8 @@ import os
 import warnings
 from pathlib import Path
 
-from costsim.errors import DataError, SettingError
+from costsim.errors import DataError
+from costsim.limits.checking import checked_file
 from costsim.limits.controls import Control, read_control
 
 Seen = tuple[int, int, int]
@@ -45,11 +46,7 @@ class ControlFile:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = os.fspath(path)
-        if not Path(path).absolute().parent.is_dir():
-            raise SettingError(f"folder does not exist: {Path(path).parent}")
-        if Path(path).is_dir():
-            raise SettingError(f"controls must be a file; {path} is a folder")
+        self.path = os.fspath(checked_file(path, "controls"))
         self._seen = NOTHING
 
     def read(self) -> list[Control]:

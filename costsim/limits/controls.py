@@ -170,11 +170,9 @@ class Control:
                 f"{self.cap} must be a number, {NO_CAP!r} or {AS_FILED!r}; got {value!r}"
             )
         try:
-            stated = Caps.model_validate({self.cap: self.value}).stated
+            Caps.model_validate({self.cap: self.value})
         except ValidationError as error:
             raise SettingError(explain(error, source="set", what="a cap")) from None
-        if stated[self.cap] < 1:
-            raise SettingError(f"{self.cap} must be at least a nano-dollar; got {value!r}")
 
     def _check_grant(self) -> None:
         if self.lasts_us is None:
@@ -266,6 +264,13 @@ def read_control(line: str | bytes) -> Control:
         return Control(target=target, at_us=at, lasts_us=lasts, **rest)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"is no control: {error}") from None
+
+
+def checked_control(control: object) -> Control:
+    """An order that is one."""
+    if not isinstance(control, Control):
+        raise SettingError(f"an order must be a Control; got {control!r}")
+    return control
 
 
 def in_order(controls: Iterable[Control]) -> tuple[Control, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from costsim.errors import DataError, LedgerError, SettingError
+from costsim.limits.checking import checked_file
 
 FSYNC = ("always", "second", "never")
 _HEADER = ["costsim ledger", 1]
@@ -43,7 +44,7 @@ class Journal:
     def __init__(self, path: str | Path, fsync: str = "second") -> None:
         if fsync not in FSYNC:
             raise SettingError(f"fsync must be one of {FSYNC}; got {fsync!r}")
-        self.path, self._fsync = Path(path), fsync
+        self.path, self._fsync = checked_file(path, "journal"), fsync
         self._lock = _locked(self.path.with_name(self.path.name + ".lock"))
         self._file = self.path.open("ab+", buffering=0)
         try:

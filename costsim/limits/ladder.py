@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import Field, model_validator
 
 from costsim.errors import SettingError
-from costsim.limits.file_model import FileModel
+from costsim.limits.file_model import NUMBER, FileModel, Name
 
 if TYPE_CHECKING:
     from costsim.limits.policy import FeatureCaps, Policy
@@ -30,12 +30,12 @@ ACTING: Final = ("downgrade", "shut", "deny")
 class Level(FileModel):
     """One level of the ladder."""
 
-    at: Annotated[float, Field(gt=0, le=10)]
+    at: Annotated[float, Field(gt=0, le=10), NUMBER]
     """Share of `month_usd`, such as 0.95."""
     do: Action
     """"notify" and "warn" tell; "downgrade" sends to the cheaper routes, "shut" refuses features,
     "deny" refuses everything."""
-    features: list[str] = []
+    features: list[Name] = []
     """Whose calls; by default those with ``critical = false``, and everything for "deny"."""
 
     @model_validator(mode="after")

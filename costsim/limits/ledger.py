@@ -25,7 +25,9 @@ from costsim.limits.request import (
     Request,
     Requests,
     checked_mode,
+    checked_policy,
     checked_retention,
+    checked_shares,
 )
 from costsim.limits.standing import FOR_EVER, standing_at
 from costsim.limits.windows import window_at
@@ -126,14 +128,15 @@ class MemoryLedger(InBlocks, Operated):
         fsync: Literal["always", "second", "never"] = "second",
         controls: str | Path | None = None,
     ) -> None:
-        self.policy = policy
+        self.policy = checked_policy(policy)
         self.alerts: list[Alert] = []
         self.observed: deque[Observed] = deque(maxlen=MOST_OBSERVED)
         self._retention_us = checked_retention(policy, retention_seconds)
         self._observes = checked_mode(mode)
         self._clock = clock or system_clock
         self._lease_us = round(policy.lease_seconds * 1e6)
-        self._accounts = Accounts(policy, self._retention_us + self._lease_us, shares)
+        keep_us = self._retention_us + self._lease_us
+        self._accounts = Accounts(policy, keep_us, checked_shares(shares))
         self._holds: dict[str, _Hold] = {}
         self._leases: deque[_Hold] = deque()  # by their end: time never steps back
         self._resolved: deque[_Hold] = deque()  # by when they may be forgotten
@@ -159,6 +162,7 @@ class MemoryLedger(InBlocks, Operated):
         *,
         input_tokens: int = 0,
         max_output_tokens: int | None = None,
+        choices: int = 1,
     ) -> Granted | Denied:
         """Hold the first candidate that fits all windows of all scopes, or change nothing.
 
@@ -173,7 +177,10 @@ class MemoryLedger(InBlocks, Operated):
         input_tokens : int
             Counted or estimated.
         max_output_tokens : int, optional
-            At most this many are asked for; the policy's cap by default, and never more.
+            Of one answer at most this many are asked for; the policy's cap by default, and never
+            more.
+        choices : int
+            Answers that are asked for at once: the tokens of all of them are held.
 
         Raises
         ------
@@ -183,8 +190,12 @@ class MemoryLedger(InBlocks, Operated):
             An id or amount that is not allowed.
         """
         request = self._requests.checked(
-            call_id, scopes, candidates, input_tokens, max_output_tokens
+            call_id, scopes, candidates, input_tokens, max_output_tokens, choices
         )
+        return self.take(request)
+
+    def take(self, request: Request) -> Granted | Denied:
+        """:meth:`reserve` of a request that is checked."""
         alone = self._requests.refused(request)
         if alone is not None and not self._observes:  # no ledger is asked, whatever the id was
             return alone
@@ -196,7 +207,7 @@ class MemoryLedger(InBlocks, Operated):
             known = self._holds.get(request.call_id)
             if known is not None:
                 if known.asked != request:
-                    raise LedgerError(f"call id {call_id!r} was used for another call")
+                    raise LedgerError(f"call id {request.call_id!r} was used for another call")
                 return self._decide.grant(known.candidate, request)
             if standing.stops:
                 stopped = standing.stopped(request.scopes, now)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from costsim.errors import PriceError, SettingError
+from costsim.errors import PriceError
 from costsim.limits.answers import Granted
-from costsim.limits.checking import checked_amount
+from costsim.limits.checking import checked_amount, checked_id
 from costsim.limits.ledger import system_clock
+from costsim.limits.request import checked_choices
 from costsim.prices import load_price_book
 from costsim.prices.instants import from_microseconds
 from costsim.prices.upper_bound import TEXT_IN, TEXT_OUT, upper_bound_nano
@@ -27,7 +28,8 @@ class Routed:
 
     `candidates` are (model, upper bound in nano-dollars), what was asked for first; the bound is of
     the output that the policy holds, which is all of it unless `hold_output_tokens`; `skipped` says
-    of each route that is left out why. `max_output_tokens` is what to send to the provider.
+    of each route that is left out why. `max_output_tokens` is what to send to the provider, and
+    `choices` as its n: ``ledger.reserve(call_id, scopes, **routed.asked)`` takes all of it.
     """
 
     requested: str
@@ -36,6 +38,17 @@ class Routed:
     input_tokens: int
     max_output_tokens: int
     skipped: Mapping[str, str] = field(default_factory=dict)
+    choices: int = 1
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """Arguments of a ledger's `reserve` and `call`, by name."""
+        return {
+            "candidates": self.candidates,
+            "input_tokens": self.input_tokens,
+            "max_output_tokens": self.max_output_tokens,
+            "choices": self.choices,
+        }
 
     def fields(self, granted: Granted) -> dict[str, str | None]:
         """What the call record says of the models: `model` served, `downgraded_from` asked for."""
@@ -72,9 +85,7 @@ class ModelRouter:
     >>> router, ledger = ModelRouter(policy, "current"), MemoryLedger(policy)
     >>> def served(call_id, usd):
     ...     routed = router.route("gpt-4o", "chat", input_tokens=900, max_output_tokens=500)
-    ...     with ledger.call(call_id, Scopes("ann", feature="chat"), routed.candidates,
-    ...                      input_tokens=routed.input_tokens,
-    ...                      max_output_tokens=routed.max_output_tokens) as call:
+    ...     with ledger.call(call_id, Scopes("ann", feature="chat"), **routed.asked) as call:
     ...         if not call:
     ...             return call.denied
     ...         call.spent(round(usd * 1e9))  # client.chat.completions.create(model=...) goes here
@@ -138,8 +149,9 @@ class ModelRouter:
             An amount that is not allowed.
         """
         checked_amount(input_tokens, "input_tokens")
-        if checked_amount(choices, "choices") < 1:
-            raise SettingError(f"choices must be at least 1; got {choices}")
+        checked_choices(choices)
+        checked_id(model, "model")
+        feature = None if feature is None else checked_id(feature, "feature")
         most = self.policy.request.max_output_tokens
         if max_output_tokens is not None:
             most = min(most, checked_amount(max_output_tokens, "max_output_tokens"))
@@ -167,7 +179,7 @@ class ModelRouter:
                 candidates.append((name, bound(name, by)))
             except PriceError as error:
                 skipped[name] = str(error)
-        return Routed(model, feature, tuple(candidates), input_tokens, most, skipped)
+        return Routed(model, feature, tuple(candidates), input_tokens, most, skipped, choices)
 
     def _biller(
         self, model: str, provider: str | None, service_tier: str | None, at: datetime

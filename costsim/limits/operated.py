@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from costsim.limits.accounts import Accounts
 from costsim.limits.control_file import ControlFile
-from costsim.limits.controls import Control
+from costsim.limits.controls import Control, checked_control
 from costsim.limits.policy import Policy
 from costsim.limits.standing import Standing, standing_at
 
@@ -48,6 +48,7 @@ class Operated(ABC):
         >>> ledger.reserve("call-1", Scopes("bob", "free", "chat"), [("gpt-4o", 1)]).window
         'stopped'
         """
+        checked_control(control)
         with self._lock:
             now = self._advance()
             self._look(now)

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from costsim.errors import SettingError
 from costsim.limits.burst import BurstGuard
-from costsim.limits.file_model import Count, FileModel
+from costsim.limits.file_model import BY_NAME, NUMBER, Count, FileModel, Flag
 from costsim.limits.ladder import ACTIONS, Level, check_features, check_ladder
 from costsim.toml_files import explain, file_names, find_file, read_toml
 from costsim.toml_writing import toml_lines
@@ -21,7 +21,7 @@ from costsim.toml_writing import toml_lines
 LARGEST_NANO = 2**53
 """Lua numbers are doubles: a window above this ($9.007M) could not be added up exactly."""
 
-Usd = Annotated[float, Field(gt=0)]
+Usd = Annotated[float, Field(gt=0), NUMBER]
 
 
 class Caps(FileModel):
@@ -45,6 +45,8 @@ class Caps(FileModel):
     def _exact(cls, value: float | None) -> float | None:
         if value is not None and value * 1e9 > LARGEST_NANO:
             raise ValueError(f"must be at most ${LARGEST_NANO / 1e9:,.0f}")
+        if value is not None and not nano(value):
+            raise ValueError("must be at least a nano-dollar, 1e-9")
         return value
 
     @property
@@ -65,9 +67,9 @@ CAP_NAMES = tuple(Caps.model_fields)
 class UserCaps(Caps):
     """Caps of every user, with others for the users of a tier or for one user."""
 
-    by_tier: dict[str, Caps] = {}
+    by_tier: Annotated[dict[str, Caps], BY_NAME] = {}
     """What a tier's users have instead, key by key."""
-    by_user: dict[str, Caps] = {}
+    by_user: Annotated[dict[str, Caps], BY_NAME] = {}
     """What one user has instead, key by key; before the tier's."""
 
 
@@ -95,7 +97,7 @@ class FeatureCaps(Caps):
     """Models to try in this order when the one asked for does not fit."""
     evaluated: dict[str, Evaluation] = {}
     """By model of `downgrade_to`, when and how it was tried."""
-    critical: bool = True
+    critical: Flag = True
     """A feature that is not critical may be switched off first."""
 
     @model_validator(mode="after")
@@ -117,7 +119,7 @@ class FeatureCaps(Caps):
 class OrganisationCaps(Caps):
     """Caps of everything together."""
 
-    alert_at: list[Annotated[float, Field(gt=0, le=10)]] = []
+    alert_at: list[Annotated[float, Field(gt=0, le=10), NUMBER]] = []
     """Shares of `month_usd` at which an alert goes out, such as 0.8: short for levels of the
     ladder that notify."""
     ladder: list[Level] = []
@@ -170,7 +172,7 @@ class RequestCaps(FileModel):
         return self.max_output_tokens if hold is None else hold
 
 
-Outage = Literal["deny"] | Annotated[float, Field(gt=0, le=1)]
+Outage = Literal["deny"] | float
 
 
 class OutageRules(FileModel):
@@ -185,6 +187,14 @@ class OutageRules(FileModel):
     tier: Outage = "deny"
     feature: Outage = "deny"
     organisation: Outage = "deny"
+
+    @field_validator("user", "tier", "feature", "organisation", mode="before")
+    @classmethod
+    def _allowed(cls, value: object) -> object:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value != "deny" and not (number and 0 < value <= 1):  # type: ignore[operator]
+            raise ValueError("must be 'deny' or a share above 0 and at most 1")
+        return value
 
     @property
     def shares(self) -> dict[str, float]:
@@ -206,17 +216,17 @@ class Policy(FileModel):
     accounting: Literal["reserve", "check"] = "reserve"
     """"reserve" holds an upper bound before the call and settles after it; "check" looks whether
     the limit is reached and records afterwards, as most limiters do."""
-    recording_delay_seconds: float = Field(default=0.0, ge=0, le=14 * 86_400)
+    recording_delay_seconds: Annotated[float, NUMBER] = Field(default=0.0, ge=0, le=14 * 86_400)
     """For "check": from a call's end to its entry in the account."""
-    lease_seconds: float = Field(default=600.0, ge=1, le=86_400)
+    lease_seconds: Annotated[float, NUMBER] = Field(default=600.0, ge=1, le=86_400)
     """A reservation that nobody settles is charged after so long."""
     request: RequestCaps = RequestCaps()
     user: UserCaps = UserCaps()
-    tier: dict[str, Caps] = {}
+    tier: Annotated[dict[str, Caps], BY_NAME] = {}
     """Caps of all users of a tier together."""
-    feature: dict[str, FeatureCaps] = {}
+    feature: Annotated[dict[str, FeatureCaps], BY_NAME] = {}
     organisation: OrganisationCaps = OrganisationCaps()
-    enforce_organisation: bool = True
+    enforce_organisation: Flag = True
     """Whether the organisation's caps refuse calls, or only alert; its ladder acts either way."""
     burst: BurstGuard | None = None
     """How fast one user may call."""
@@ -337,7 +347,12 @@ class Policy(FileModel):
         made = limits_of_price(
             price_usd_per_month, target_margin, users, free_usd_per_month, cap_over_mean
         )
-        return cls.model_validate({"name": name, "time_zone": time_zone, **made})
+        try:
+            return cls.model_validate({"name": name, "time_zone": time_zone, **made})
+        except ValidationError as error:
+            raise SettingError(
+                explain(error, source="unit economics", what="a limits file")
+            ) from None
 
     def to_toml(self, comments: Sequence[str] = ()) -> str:
         """The file that :func:`load_limits` reads as the same limits, under some lines of comment.

@@ -14,13 +14,15 @@ from costsim.limits.call import AsyncCall, InBlocks
 from costsim.limits.checking import checked_amount, checked_id, checked_scopes
 from costsim.limits.controls import Control
 from costsim.limits.policy import Policy
-from costsim.limits.request import Requests
+from costsim.limits.request import Requests, checked_policy
 from costsim.limits.standing import Standing
+from costsim.limits.store.async_wire import AsyncWire
+from costsim.limits.store.budget import Budget
 from costsim.limits.store.operating import learn, operate, standing
 from costsim.limits.store.outage import Entry
 from costsim.limits.store.rebuilding import rebuild
 from costsim.limits.store.steps import Core, Steps, StoreUnfit, Usage
-from costsim.limits.store.wire import AsyncWire, Wire
+from costsim.limits.store.wire import Wire
 
 T = TypeVar("T")
 
@@ -42,16 +44,16 @@ class _Face:
         startup_check: bool = True,
         clock: Callable[[], int] | None = None,
     ) -> None:
-        if policy.accounting != "reserve":
+        if checked_policy(policy).accounting != "reserve":
             raise SettingError(
                 "a Redis ledger needs accounting = 'reserve'; "
                 f"got {policy.accounting!r}, which is for simulations of what it overshoots"
             )
-        if not 0.01 <= deadline_seconds <= 10:
+        if type(deadline_seconds) not in (int, float) or not 0.01 <= deadline_seconds <= 10:
             raise SettingError(
                 f"deadline_seconds must be from 0.01 to 10; got {deadline_seconds!r}"
             )
-        if not 0 < cooldown_seconds <= 3600:
+        if type(cooldown_seconds) not in (int, float) or not 0 < cooldown_seconds <= 3600:
             raise SettingError(
                 f"cooldown_seconds must be above 0, at most 3600; got {cooldown_seconds!r}"
             )
@@ -68,7 +70,9 @@ class _Face:
             retention_seconds=retention_seconds,
             cooldown_seconds=cooldown_seconds,
             startup_check=startup_check,
+            deadline_seconds=deadline_seconds,
         )
+        self._deadline = deadline_seconds
 
     @property
     def alerts(self) -> list[Alert]:
@@ -104,10 +108,10 @@ class _Face:
 
     def _asked(
         self, call_id: str, scopes: Scopes, candidates: Sequence[tuple[str, int]],
-        input_tokens: int, max_output_tokens: int | None,
+        input_tokens: int, max_output_tokens: int | None, choices: int,
     ) -> Steps[Granted | Denied]:  # fmt: skip
         request = self._requests.checked(
-            call_id, scopes, candidates, input_tokens, max_output_tokens
+            call_id, scopes, candidates, input_tokens, max_output_tokens, choices
         )
         return self._core.reserve(request)
 
@@ -141,7 +145,7 @@ class RedisLedger(_Face, InBlocks):
     mode : {"enforce", "observe"}
         "observe" refuses nothing; what would have been refused is in `observed`.
     deadline_seconds : float
-        Longest wait for a decision, from 0.01 to 10, asking again included. Then the policy for
+        Longest wait for a decision with all its questions, from 0.01 to 10. Then the policy for
         outages decides.
     cooldown_seconds : float
         After a failure, one call in so many seconds asks Redis again; above 0, at most 3600.
@@ -203,20 +207,23 @@ class RedisLedger(_Face, InBlocks):
         *,
         input_tokens: int = 0,
         max_output_tokens: int | None = None,
+        choices: int = 1,
     ) -> Granted | Denied:
         """Hold the first candidate that fits; as :meth:`MemoryLedger.reserve`."""
-        return self._run(self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens))
+        steps = self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens, choices)
+        return self._run(steps, Budget(self._deadline))
 
     def settle(self, call_id: str, cost_nano: int, tokens: int | None = None) -> bool:
         """Charge what a call cost, once; as :meth:`MemoryLedger.settle`.
 
         While Redis is away the settle waits here, and True says that it is kept.
         """
-        return self._run(self._settled(call_id, cost_nano, tokens))
+        return self._run(self._settled(call_id, cost_nano, tokens), Budget(self._deadline))
 
     def release(self, call_id: str) -> bool:
         """Drop the hold of a call that was not made; as :meth:`MemoryLedger.release`."""
-        return self._run(self._core.release(checked_id(call_id, "call_id")))
+        steps = self._core.release(checked_id(call_id, "call_id"))
+        return self._run(steps, Budget(self._deadline))
 
     def usage(self, scopes: Scopes) -> Usage:
         """What the windows of some scopes hold now; as :meth:`MemoryLedger.usage`.
@@ -286,12 +293,12 @@ class RedisLedger(_Face, InBlocks):
         """Close the ledger's connections; it opens new ones when it is asked again."""
         self._wire.close()
 
-    def _run(self, steps: Steps[T]) -> T:
+    def _run(self, steps: Steps[T], budget: Budget | None = None) -> T:
         try:
             ask = next(steps)
             while True:
                 try:
-                    reply = self._wire.send(ask)
+                    reply = self._wire.send(ask, budget)
                 except BaseException as error:  # noqa: BLE001 the steps decide
                     ask = steps.throw(error)
                 else:
@@ -308,11 +315,13 @@ class AsyncRedisLedger(_Face):
     policy : Policy
     redis_client : redis.asyncio.Redis
         Settings as :class:`RedisLedger`. One ledger serves one event loop, 4 questions at a time;
-        the others wait their turn, which does not count against the deadline.
+        the others wait their turn, which is no outage. Once Redis falls silent, all who wait are
+        decided at once, as by the policy for outages.
 
     Notes
     -----
-    The server is checked at the first call, or by ``await ledger.check()``. Whatever Redis answered
+    The server is checked at the first call, or by ``await ledger.check()``; every method raises
+    StoreError where it is unfit. Whatever Redis answered
     to a reserve that was cancelled meanwhile is taken back. A loop that other work blocks for half
     the deadline takes Redis to be away, because it cannot tell.
 
@@ -356,19 +365,21 @@ class AsyncRedisLedger(_Face):
         *,
         input_tokens: int = 0,
         max_output_tokens: int | None = None,
+        choices: int = 1,
     ) -> Granted | Denied:
         """Hold the first candidate that fits; as :meth:`MemoryLedger.reserve`."""
-        return await self._run(
-            self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens)
-        )
+        steps = self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens, choices)
+        return await self._run(steps, Budget(self._deadline))
 
     async def settle(self, call_id: str, cost_nano: int, tokens: int | None = None) -> bool:
         """Charge what a call cost, once; as :meth:`RedisLedger.settle`."""
-        return await self._run(self._settled(call_id, cost_nano, tokens))
+        steps = self._settled(call_id, cost_nano, tokens)
+        return await self._run(steps, Budget(self._deadline))
 
     async def release(self, call_id: str) -> bool:
         """Drop the hold of a call that was not made; as :meth:`MemoryLedger.release`."""
-        return await self._run(self._core.release(checked_id(call_id, "call_id")))
+        steps = self._core.release(checked_id(call_id, "call_id"))
+        return await self._run(steps, Budget(self._deadline))
 
     async def usage(self, scopes: Scopes) -> Usage:
         """What the windows of some scopes hold now; as :meth:`RedisLedger.usage`."""
@@ -386,10 +397,11 @@ class AsyncRedisLedger(_Face):
         *,
         input_tokens: int = 0,
         max_output_tokens: int | None = None,
+        choices: int = 1,
     ) -> AsyncCall:
         """Reserve for an ``async with`` block, on its entry; as :meth:`MemoryLedger.call`."""
-        steps = self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens)
-        return AsyncCall(self, call_id, lambda: self._run(steps))
+        steps = self._asked(call_id, scopes, candidates, input_tokens, max_output_tokens, choices)
+        return AsyncCall(self, call_id, lambda: self._run(steps, Budget(self._deadline)))
 
     async def flush(self) -> int:
         """Deliver settles that wait for Redis; how many still wait."""
@@ -413,12 +425,12 @@ class AsyncRedisLedger(_Face):
         """Close the ledger's connections."""
         await self._wire.close()
 
-    async def _run(self, steps: Steps[T]) -> T:
+    async def _run(self, steps: Steps[T], budget: Budget | None = None) -> T:
         try:
             ask = next(steps)
             while True:
                 try:
-                    reply = await self._wire.send(ask)
+                    reply = await self._wire.send(ask, budget)
                 except BaseException as error:  # noqa: BLE001 the steps decide
                     ask = steps.throw(error)
                 else:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from costsim.errors import SettingError
+from costsim.limits.checking import checked_id
 from costsim.show.formats import usd
 
 DAY_PART, HOUR_PART = 5, 4
@@ -27,6 +28,9 @@ def limits_of_price(
     prices = dict(price) if isinstance(price, Mapping) else {"": price}
     if not prices:
         raise SettingError("price_usd_per_month must name a tier; it is empty")
+    if isinstance(price, Mapping):
+        for tier in prices:
+            checked_id(tier, "a tier of price_usd_per_month")
     for tier, value in prices.items():
         _check(_of("price_usd_per_month", tier), value, 0, 10**6)
     counts = _counts(prices, users)
@@ -71,6 +75,9 @@ def _counts(
     if users is None:
         return None
     counts = dict(users) if isinstance(users, Mapping) else {"": users}
+    if isinstance(users, Mapping):
+        for tier in counts:
+            checked_id(tier, "a tier of users")
     if set(counts) != set(prices):
         raise SettingError(
             f"users must say how many there are of each of {sorted(prices)}; got {sorted(counts)}"

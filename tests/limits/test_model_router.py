@@ -53,6 +53,10 @@ def test_the_policys_cap_on_output_is_what_is_sent_and_bounded():
     three = router.route("gpt-4o", input_tokens=1000, choices=3)
     assert three.candidates == (("gpt-4o", whole),)
     assert three.max_output_tokens == 4096  # of each
+    tokens = parse_limits({"name": "t", "user": {"day_tokens": 3 * 4096 + 1000}})
+    ledger, ann = MemoryLedger(tokens, clock=lambda: 0), Scopes("ann")
+    assert ledger.reserve("a", ann, **three.asked)
+    assert ledger.usage(ann)["user", "day_tokens"] == (0, 13_288, 13_288)
     for wrong in ({"input_tokens": -1}, {"input_tokens": 1, "choices": 0}):
         with pytest.raises(SettingError, match="must be"):
             router.route("gpt-4o", **wrong)
@@ -101,9 +105,7 @@ def test_a_call_goes_from_the_router_through_the_ledger_into_its_record():
         with ledger.call(
             call_id,
             Scopes("ann", feature="chat"),
-            routed.candidates,
-            input_tokens=routed.input_tokens,
-            max_output_tokens=routed.max_output_tokens,
+            **routed.asked,
         ) as call:
             if not call:
                 return call.denied.level

@@ -211,10 +211,10 @@ def test_an_order_whose_answer_is_lost_is_given_once(redis_of):
     ledger.rebuild(None)
     send = ledger._wire.send
 
-    def asked_again(ask):
+    def asked_again(ask, *budget):
         """As the wire does after a reply that was lost on its way."""
-        send(ask)
-        return send(ask)
+        send(ask, *budget)
+        return send(ask, *budget)
 
     ledger._wire.send = asked_again
     taken = ledger.operate(STOP)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from costsim.errors import SettingError, UnknownNameError
-from costsim.limits import MemoryLedger, Scopes, limit_names, load_limits, parse_limits
+from costsim.limits import MemoryLedger, Policy, Scopes, limit_names, load_limits, parse_limits
 from costsim.limits.core import NO_LIMIT
 from costsim.limits.policy import nano
 from costsim.limits.rules import rules_of, watches_of
@@ -44,6 +44,27 @@ def test_flat_caps_are_those_of_the_account():
         ({"recording_delay_seconds": 5}, "recording_delay_seconds needs accounting = 'check'"),
         ({"organisation": {"alert_at": [0.8]}}, "alert_at needs month_usd"),
         ({"name": None}, "name must be a valid string"),
+        ({"user": {"hour_usd": True}}, "user.hour_usd must be a number; got True"),
+        ({"user": {"hour_usd": "5"}}, "user.hour_usd must be a number; got '5'"),
+        ({"user": {"hour_calls": True}}, "user.hour_calls must be a number; got True"),
+        ({"user": {"hour_usd": 1e-10}}, "user.hour_usd must be at least a nano-dollar"),
+        ({"lease_seconds": "60"}, "lease_seconds must be a number; got '60'"),
+        ({"burst": {"minute_calls": True}}, "burst.minute_calls must be a number; got True"),
+        ({"enforce_organisation": "no"}, "enforce_organisation must be a valid boolean"),
+        (
+            {"outage": {"user": 2}},
+            "outage.user must be 'deny' or a share above 0 and at most 1; got 2",
+        ),
+        ({"outage": {"tier": "allow"}}, "outage.tier must be 'deny' or a share above 0"),
+        (
+            {"user": {"by_user": {"alice\n": {"hour_usd": 1}}}},
+            "by_user is wrong: a name in it must",
+        ),
+        (
+            {"user": {"by_tier": {"": {"hour_usd": 1}}}},
+            "by_tier is wrong: a name in it must have 1",
+        ),
+        ({"user": {"by_user": {"Zo\u00eb": {}, "Zoe\u0308": {}}}}, "twice, in two Unicode forms"),
     ],
 )
 def test_a_wrong_key_is_one_line_with_what_is_allowed(change, words):
@@ -81,6 +102,43 @@ def test_more_special_limits_win_key_by_key():
         nano(1), nano(3), nano(7)
     ]  # fmt: skip
     assert day.limit_of("ann", "pro") == nano(5)
+
+
+@pytest.mark.parametrize("written", ["Zo\u00eb", "Zoe\u0308"])
+@pytest.mark.parametrize("called", ["Zo\u00eb", "Zoe\u0308"])
+def test_a_name_matches_in_whichever_unicode_form_it_is_written(written, called):
+    cents = {"hour_usd": 0.01}
+    for scopes, table in (
+        (Scopes(called), {"user": {"by_user": {written: cents}}}),
+        (Scopes("ann", called), {"user": {"by_tier": {written: cents}}}),
+        (Scopes("ann", called), {"tier": {written: cents}}),
+        (Scopes("ann", None, called), {"feature": {written: cents}}),
+        (Scopes(called), {"burst": {"minute_calls": 600,
+                                    "by_user": {written: {"minute_calls": 1}}}}),
+        (Scopes("ann", None, called), {
+            "feature": {written: {"critical": False}},
+            "organisation": {"month_usd": 1, "ladder": [
+                {"at": 0.01, "do": "shut", "features": [written]}]}}),
+    ):  # fmt: skip
+        ledger = MemoryLedger(parse_limits({"name": "m"} | table), clock=lambda: 0)
+        assert ledger.reserve("1", scopes, [("m", nano(0.01))])
+        assert not ledger.reserve("2", scopes, [("m", nano(0.01))])
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"time_zone": "X"}, "time_zone must be an IANA name such as 'Europe/Berlin'; got 'X'"),
+        ({"name": ""}, "name is wrong: String should have at least 1 character; got ''"),
+        ({"users": 10**9}, "organisation.month_usd must be at most \\$9,007,199"),
+        ({"price_usd_per_month": {1: 20}}, "a tier of price_usd_per_month must be text; got 1"),
+        ({"price_usd_per_month": {"a": 20}, "users": {1: 2}}, "a tier of users must be text"),
+    ],
+)
+def test_a_price_that_makes_no_limits_is_one_line(keys, words):
+    with pytest.raises(SettingError, match=words) as caught:
+        Policy.from_unit_economics(**keys)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_budget_that_only_alerts_refuses_nothing_and_is_watched_in_rising_order():

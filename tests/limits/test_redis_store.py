@@ -199,6 +199,15 @@ def test_a_reserve_that_arrives_after_it_was_given_up_holds_nothing(server, clie
     assert ledger.usage(ANN)["user", "hour_usd"][:2] == (0, USD // 2)
 
 
+def test_a_slice_counts_the_tokens_of_all_answers():
+    policy = {"name": "t", "user": {"day_tokens": 3000}, "outage": {"user": 0.5}}
+    ledger = RedisLedger(parse_limits(policy), redis.Redis(port=1), cooldown_seconds=60)
+    asked = {"input_tokens": 100, "max_output_tokens": 500}
+    assert not ledger.reserve("a", ANN, [("m", 1)], choices=3, **asked)
+    assert ledger.reserve("b", ANN, [("m", 1)], choices=2, **asked)
+    assert not ledger.reserve("c", ANN, [("m", 1)], **asked)  # 1,100 of 1,500 are held
+
+
 def test_soft_budgets_refuse_nothing_while_redis_is_away():
     soft = {"name": "s", "enforce_organisation": False, "organisation": {"month_usd": 1}}
     ledger = RedisLedger(parse_limits(soft), redis.Redis(port=1), cooldown_seconds=60)
@@ -242,8 +251,24 @@ def test_rebuilt_windows_are_the_sums_of_their_calls(server, client):
     other = RedisLedger(EVERYTHING, server.client(), tenant="other")
     with pytest.raises(DataError, match="1 calls have no total_cost_nano"):
         other.rebuild(records(total_cost_nano=pd.array([1, 2, None, 4], dtype="Int64")))
+    errors = ["ok", "ok", "ok", "error"]
+    for lost in (
+        {"status": errors, "total_cost_nano": pd.array([None, 2, 3, 0], dtype="Int64")},
+        {"status": errors, "total_cost_nano": pd.array([1, 2, 3, None], dtype="Int64")},
+        {"status": "aborted", "total_cost_nano": pd.array([1, 2, 3, None], dtype="Int64")},
+    ):  # what others cost makes up for no unknown one; tokens of a failed call were used
+        with pytest.raises(DataError, match="1 calls have no total_cost_nano"):
+            other.rebuild(records(**lost))
     with pytest.raises(StoreError, match="holds no ledger of tenant 'other'"):
         other.usage(ANN)  # nothing half-filled is served
+    refused = {
+        "status": errors,
+        "input_tokens": [10, 20, 30, None],
+        "output_tokens": [5, 5, 5, None],
+    }
+    refused["total_cost_nano"] = pd.array([USD // 10, 2, 3, None], dtype="Int64")
+    assert other.rebuild(records(**refused)) == 4  # a call that the provider refused has no bill
+    assert other.usage(Scopes("ann", "pro"))["user", "hour_usd"][0] == USD // 10 + 2
 
 
 def test_one_level_is_alerted_once_to_one_process(server, client):

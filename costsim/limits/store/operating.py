@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from costsim.errors import StoreError
 from costsim.limits.accounts import Scopes
 from costsim.limits.control_file import control_lines
-from costsim.limits.controls import Control, in_order
+from costsim.limits.controls import Control, checked_control, in_order
 from costsim.limits.standing import Standing, standing_at
 from costsim.limits.store.keys import Plans
 
@@ -67,6 +67,7 @@ def learn(core: Core, edition: bytes | None = None) -> Steps[bool]:
 
 def operate(core: Core, control: Control) -> Steps[Control]:
     """Add an order; it holds from the next decision of every process on."""
+    checked_control(control)
     yield from core.ready()
     yield from core.usage(Scopes(None))  # leases that have run out are charged under what held then
     taken = control

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from costsim.errors import DataError, LedgerError
 from costsim.limits.accounts import ANONYMOUS
 from costsim.limits.control_file import ControlFile
-from costsim.limits.controls import Control
+from costsim.limits.controls import Control, checked_control
 from costsim.limits.core import CALLS, MONTH, NANO, OPEN, TOKENS
 from costsim.limits.rules import EVERYTHING
 from costsim.limits.store.keys import encoded
@@ -43,7 +43,7 @@ def rebuild(
     """
     if isinstance(controls, str | Path):
         controls = ControlFile(controls).read()
-    orders = tuple(controls or ())
+    orders = tuple(map(checked_control, controls or ()))
     yield from core.ready()
     now = yield from _time(core)
     frame = _calls(core, records, now)
@@ -97,13 +97,14 @@ def _calls(core: Core, records: Any, now: int) -> pd.DataFrame | None:
     first, last = (pd.Timestamp(us, unit="us", tz="UTC") for us in (start, now + 1))
     frame = whole.between(first, last).to_pandas(_NEEDED)
     frame = frame[frame["status"] != "denied"].reset_index(drop=True)
-    unpriced = int(frame["total_cost_nano"].isna().sum() - (frame["status"] != "ok").sum())
-    if unpriced > 0:
+    both = frame["input_tokens"].fillna(0) + frame["output_tokens"].fillna(0)
+    frame["total_tokens"] = frame["total_tokens"].fillna(both)
+    free = (frame["status"] == "error") & (frame["total_tokens"] == 0)  # a refused call has no bill
+    unpriced = int((frame["total_cost_nano"].isna() & ~free).sum())
+    if unpriced:
         raise DataError(f"records must have prices: {unpriced:,} calls have no total_cost_nano")
     frame["one"] = 1
     frame["us"] = frame["timestamp"].dt.as_unit("us").astype("int64")
-    both = frame["input_tokens"].fillna(0) + frame["output_tokens"].fillna(0)
-    frame["total_tokens"] = frame["total_tokens"].fillna(both)
     for name in ("total_cost_nano", "total_tokens"):
         frame[name] = frame[name].fillna(0).astype("int64")
     frame["user_id"] = frame["user_id"].astype(object).where(frame["user_id"].notna(), ANONYMOUS)

@@ -23,6 +23,7 @@ from costsim.limits.ledger import MemoryLedger, system_clock
 from costsim.limits.policy import Policy
 from costsim.limits.request import Request, Requests, checked_mode, checked_retention
 from costsim.limits.standing import LIFTED, standing_at
+from costsim.limits.store.budget import ALL, NotAskedError, OutOfTimeError
 from costsim.limits.store.keys import Keys, Plans, digest, encoded
 from costsim.limits.store.operating import View, first_view, learn
 from costsim.limits.store.outage import Breaker, Entry, Known
@@ -54,6 +55,7 @@ class Core:
         retention_seconds: float,
         cooldown_seconds: float,
         startup_check: bool,
+        deadline_seconds: float,
     ) -> None:
         self.policy, self.tenant = policy, tenant
         self._requests = Requests(policy)
@@ -72,8 +74,10 @@ class Core:
         self._clock, self.given_clock = clock or system_clock, clock is not None
         self._offset = 0
         self._open: dict[str, Known] = {}
+        self._checks = startup_check
         self._checked = not startup_check
         self._flushing = False
+        self._spare = ALL * deadline_seconds
         self._attempts = itertools.count()
         self._mark = os.urandom(6).hex()
         self._shares = policy.outage.shares
@@ -126,7 +130,7 @@ class Core:
             self.outbox.pop(request.call_id, None)  # asked for again: it is wanted after all
         if not self.breaker.allows():
             return self._alone(request, "outage")
-        attempt = f"{self._mark}{next(self._attempts)}".encode()
+        attempt, begun = f"{self._mark}{next(self._attempts)}".encode(), time.monotonic()
         try:
             yield from self.ready()
             reply, view = yield from self._windowed(
@@ -134,10 +138,13 @@ class Core:
             )
             self.breaker.reset()
             if self.outbox and reply is not None:
-                yield from self.flush(_FLUSH_AT_ONCE)
-        except StoreError:
-            self._away()
-            self.outbox[request.call_id] = Entry("cancel", request.call_id, attempt=attempt)
+                yield from self._deliver_some(begun)
+        except StoreUnfit:
+            raise
+        except StoreError as error:
+            self._away(error)
+            if not isinstance(error, NotAskedError):
+                self.outbox[request.call_id] = Entry("cancel", request.call_id, attempt=attempt)
             return self._alone(request, "outage")
         except BaseException:  # cancelled while it was asked: nobody will settle it
             self.outbox[request.call_id] = Entry("cancel", request.call_id, attempt=attempt)
@@ -227,10 +234,7 @@ class Core:
                     wait = None if why == "lost" else self.breaker.cooldown_seconds
                     at = None if wait is None else self.now() + round(wait * 1e6)
                     return Denied(scope, why, at, wait, cap=cap)
-        answer = self._local.reserve(
-            request.call_id, request.scopes, request.candidates,
-            input_tokens=request.input_tokens, max_output_tokens=request.held_output_tokens,
-        )  # fmt: skip
+        answer = self._local.take(request)
         if isinstance(answer, Granted):
             self.outbox.pop(request.call_id, None)  # not to be cancelled
             self._grant(request, answer.candidate, self.now(), local=True)
@@ -255,11 +259,15 @@ class Core:
             return False  # resolved before, and not yet delivered
         if not self.breaker.allows():
             return self._later(entry)
+        begun = time.monotonic()
         try:
             yield from self.ready()
             kind = yield from self._deliver(entry)
-        except StoreError:
-            self._away()
+        except StoreUnfit:
+            self._later(entry)
+            raise
+        except StoreError as error:
+            self._away(error)
             return self._later(entry)
         except BaseException:
             self._later(entry)
@@ -269,7 +277,7 @@ class Core:
             return self._later(entry)
         self._open.pop(entry.call_id, None)
         if self.outbox:
-            yield from self.flush(_FLUSH_AT_ONCE)
+            yield from self._deliver_some(begun)
         if kind == b"U":
             raise LedgerError(
                 f"call id {entry.call_id!r} is not known: it was never granted, or longer ago than "
@@ -282,8 +290,11 @@ class Core:
         self._open.pop(entry.call_id, None)
         return True
 
-    def _deliver(self, entry: Entry) -> Steps[bytes]:
-        """T done, F done before, U unknown, E the store is empty."""
+    def _deliver(self, entry: Entry, *, late: bool = False) -> Steps[bytes]:
+        """T done, F done before, U unknown, E the store is empty.
+
+        What comes `late` says at once how to book a call that the store has forgotten.
+        """
         name = encoded(entry.call_id).encode()
         tokens = b"" if entry.tokens is None else str(entry.tokens).encode()
         known, verb = entry.known, entry.verb.encode()
@@ -291,7 +302,7 @@ class Core:
         tail: tuple[bytes, ...] = (b"", b"!", b"0", b"")
         if verb == b"cancel":
             tail = (b"tomb", b"!" + entry.attempt, b"0", b"")
-        elif known is not None and known.local:
+        elif known is not None and (known.local or (late and verb == b"settle")):
             tail, tokens = self._booking(known, entry)
         reply = yield from self._parsed(self.ask("resolve", name, *head, tokens, *tail))
         if reply is not None and reply[0] == b"U" and known is not None:
@@ -308,28 +319,54 @@ class Core:
         tail = (b"book", digest(known.request), str(known.candidate).encode(), slots)
         return tail, str(used).encode()
 
-    def flush(self, most: int | None = None) -> Steps[int]:
+    def flush(self) -> Steps[int]:
         """Deliver what waits; the number that still waits."""
         if self._flushing:
             return len(self.outbox)
         self._flushing = True
         try:
             yield from self.ready()
-            for entry in list(self.outbox.values())[:most]:
-                kind = yield from self._deliver(entry)
-                if kind == b"E":
+            for entry in list(self.outbox.values()):
+                if not (yield from self._delivered(entry)):
                     break
-                if kind == b"U" and entry.verb == "settle":
-                    self.unplaced.append(entry)
-                if self.outbox.get(entry.call_id) is entry:
-                    self.outbox.pop(entry.call_id, None)
             else:
                 self.breaker.reset()
-        except StoreError:
-            self._away()
+        except StoreUnfit:
+            raise
+        except StoreError as error:
+            self._away(error)
         finally:
             self._flushing = False
         return len(self.outbox)
+
+    def _deliver_some(self, begun: float) -> Steps[None]:
+        """Along with a decision that is made: what waits, in the time that is left of it."""
+        if self._flushing:
+            return
+        self._flushing = True
+        asked, now = begun, time.monotonic()
+        try:
+            for entry in list(self.outbox.values())[:_FLUSH_AT_ONCE]:
+                if now - begun + 1.1 * (now - asked) > self._spare:
+                    break  # the next would take as long as this one
+                if not (yield from self._delivered(entry)):
+                    break
+                asked, now = now, time.monotonic()
+        except StoreError as error:  # it waits on: the decision is made
+            self._away(error)
+        finally:
+            self._flushing = False
+
+    def _delivered(self, entry: Entry) -> Steps[bool]:
+        """Whether the store took an entry; False when it is empty."""
+        kind = yield from self._deliver(entry, late=True)
+        if kind == b"E":
+            return False
+        if kind == b"U" and entry.verb == "settle":
+            self.unplaced.append(entry)
+        if self.outbox.get(entry.call_id) is entry:
+            self.outbox.pop(entry.call_id, None)
+        return True
 
     def usage(self, scopes: Scopes) -> Steps[Usage]:
         _, numbers, view = yield from self._held(scopes)
@@ -391,9 +428,11 @@ class Core:
                 )
         return reply
 
-    def _away(self) -> None:
+    def _away(self, error: StoreError) -> None:
+        if isinstance(error, OutOfTimeError | NotAskedError):
+            return  # slow, or found out by another
         self.breaker.trip()
-        self._checked = False  # it may come back with other settings
+        self._checked = not self._checks  # it may come back with other settings
 
     @property
     def empty(self) -> str:
@@ -417,14 +456,18 @@ class Core:
         lines = [line.partition(":") for line in bytes(answer).decode().splitlines()]
         found = {key: value.strip() for key, _, value in lines}
         version = found.get("redis_version", "0")
-        if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_VERSION:
-            raise StoreUnfit(f"Redis must be 6.2 or newer; got {version}")
         policy = found.get("maxmemory_policy", "")
-        if policy != "noeviction":
-            raise StoreUnfit(
+        fault = ""
+        if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_VERSION:
+            fault = f"Redis must be 6.2 or newer; got {version}"
+        elif policy != "noeviction":
+            fault = (
                 f"maxmemory-policy must be 'noeviction', or spent budgets are forgotten when "
                 f"memory is full; got {policy!r}"
             )
+        if fault:
+            self.breaker.reset()  # it is there: whoever asks is told, not denied by an outage
+            raise StoreUnfit(fault)
         self._checked = True
 
 

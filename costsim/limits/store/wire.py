@@ -1,4 +1,4 @@
-"""One question to Redis, answered within the deadline or not at all: blocking, and asyncio.
+"""One question to Redis, answered within the deadline or not at all.
 
 A question is asked twice at most: a lost reply is asked for again on a new connection, which call
 ids make harmless. The connections are the ledger's own, made as the given client makes its, with
@@ -7,7 +7,6 @@ short time limits and without redis-py's retries (ten, by default, in version 8)
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import time
@@ -17,9 +16,10 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from costsim.errors import SettingError, StoreError
+from costsim.limits.store.budget import ALL, TRY, Budget, OutOfTimeError
 
 _AWAY = ("OOM command", "READONLY", "MISCONF", "LOADING", "BUSY Redis", "MASTERDOWN", "CLUSTERDOWN")
-_MOST_AT_ONCE = 4  # connections of one event loop, whose work is most of the time there
+SPENT = "the time of this decision was spent before Redis had answered all its questions"
 
 
 class Script(NamedTuple):
@@ -79,7 +79,7 @@ class Ask(NamedTuple):
         return b"*%d\r\n%b" % (count, b"".join(words))
 
 
-def _settings(client: Any, deadline: float, asynchronous: bool) -> tuple[Any, dict[str, Any]]:
+def own_settings(client: Any, deadline: float, asynchronous: bool) -> tuple[Any, dict[str, Any]]:
     """Class and settings of the ledger's own connections."""
     from redis import ConnectionPool
     from redis.asyncio import ConnectionPool as AsyncPool
@@ -102,15 +102,15 @@ def _settings(client: Any, deadline: float, asynchronous: bool) -> tuple[Any, di
         "retry": AsyncRetry(NoBackoff(), 0) if asynchronous else Retry(NoBackoff(), 0),
         "retry_on_timeout": False,
         "health_check_interval": 0,
-        "socket_timeout": 0.45 * deadline,
-        "socket_connect_timeout": 0.45 * deadline,
+        "socket_timeout": TRY * deadline,
+        "socket_connect_timeout": TRY * deadline,
         "decode_responses": False,
         "protocol": 2,
     }
     return pool.connection_class, keys
 
 
-def _failed(error: Exception) -> StoreError | None:
+def cannot_serve(error: Exception) -> StoreError | None:
     """The error of a server that cannot serve now; None for one that is nobody's state."""
     from redis import exceptions
 
@@ -125,23 +125,36 @@ def _failed(error: Exception) -> StoreError | None:
     return None
 
 
+def silent(deadline: float, error: Exception) -> StoreError:
+    return StoreError(f"Redis did not answer in {deadline:g} s: {error}".rstrip(": "))
+
+
 class Wire:
     """Blocking questions from any number of threads; each connection serves one at a time."""
 
     def __init__(self, client: Any, deadline: float) -> None:
         from redis import exceptions
 
-        self._class, self._keys = _settings(client, deadline, asynchronous=False)
+        self._class, self._keys = own_settings(client, deadline, asynchronous=False)
         self._deadline = deadline
+        said = ("password", "credential_provider", "client_name", "db")
+        self._greetings = 1 + sum(bool(self._keys.get(key)) for key in said)  # of a new connection
+        self._greetings += "SSL" in self._class.__name__
         self._idle: list[Any] = []
         self._process = os.getpid()
         self._lost = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
+        self._late = (exceptions.TimeoutError, TimeoutError)
         self._refused = exceptions.AuthenticationError
         self._answered = exceptions.ResponseError
         self._unknown = exceptions.NoScriptError
 
-    def send(self, ask: Ask) -> Any:
+    def send(self, ask: Ask, budget: Budget | None = None) -> Any:
         """The answer.
+
+        Parameters
+        ----------
+        budget : Budget, optional
+            Of the decision that the question is a part of; a deadline of its own by default.
 
         Raises
         ------
@@ -149,20 +162,39 @@ class Wire:
             There was none in time, or the server cannot serve now.
         """
         begun = time.monotonic()
+        limit = ALL * self._deadline if budget is None else budget.limit(0.0)
+        if limit <= 0:
+            raise OutOfTimeError(SPENT)
+        answered = False
+        try:
+            answer = self._tried(ask, begun + limit)
+            answered = True
+            return answer
+        except (StoreError, self._refused):  # it answers that it does not serve
+            raise
+        except self._lost as error:
+            if budget is not None and budget.answered and isinstance(error, self._late):
+                raise OutOfTimeError(SPENT) from error
+            raise silent(self._deadline, error) from error
+        finally:
+            if budget is not None:
+                budget.took(time.monotonic() - begun, answered=answered)
+
+    def _tried(self, ask: Ask, until: float) -> Any:
         for attempt in range(2):
             connection = self._connection(fresh=attempt > 0)
             try:
-                answer = self._ask(connection, ask)
+                answer = self._ask(connection, ask, until)
             except self._refused:
                 raise
             except self._lost as error:
                 connection.disconnect()
-                failure: Exception = error
-                if time.monotonic() - begun > 0.55 * self._deadline:
-                    break
+                late = isinstance(error, self._late)
+                if attempt or until - time.monotonic() < (0.35 * self._deadline if late else 0):
+                    raise
             except self._answered as error:
                 self._idle.append(connection)
-                away = _failed(error)
+                away = cannot_serve(error)
                 raise (away or error) from None
             except BaseException:
                 connection.disconnect()  # its answer is still to come
@@ -170,15 +202,29 @@ class Wire:
             else:
                 self._idle.append(connection)
                 return answer
-        raise StoreError(f"Redis did not answer in {self._deadline:g} s: {failure}") from failure
+        raise AssertionError("the second try answers or raises")
 
-    def _ask(self, connection: Any, ask: Ask) -> Any:
+    def _ask(self, connection: Any, ask: Ask, until: float) -> Any:
+        most = min(TRY * self._deadline, (until - time.monotonic()) / self._greetings)
+        connection.socket_timeout = connection.socket_connect_timeout = max(most, 1e-3)
+        connection.connect()
+        self._limit(connection, until)
         connection.send_packed_command([ask.command], check_health=False)
         try:
             return connection.read_response()
         except self._unknown:
+            self._limit(connection, until)
             connection.send_packed_command([ask.whole], check_health=False)
             return connection.read_response()
+
+    def _limit(self, connection: Any, until: float) -> None:
+        """Wait no longer than the decision may: the client knows limits of connections alone."""
+        left = min(TRY * self._deadline, until - time.monotonic())
+        if left <= 0:
+            raise TimeoutError
+        limit = getattr(connection._sock, "settimeout", None)
+        if limit is not None:  # no socket of a fake server
+            limit(left)
 
     def _connection(self, *, fresh: bool) -> Any:
         if self._process != os.getpid():  # a fork must not share its parent's
@@ -195,67 +241,3 @@ class Wire:
     def close(self) -> None:
         while self._idle:
             self._idle.pop().disconnect()
-
-
-class AsyncWire:
-    """The same for one event loop."""
-
-    def __init__(self, client: Any, deadline: float) -> None:
-        from redis import exceptions
-
-        self._class, self._keys = _settings(client, deadline, asynchronous=True)
-        self._deadline = deadline
-        self._idle: list[Any] = []
-        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
-        self._lost = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
-        self._refused = exceptions.AuthenticationError
-        self._answered = exceptions.ResponseError
-        self._unknown = exceptions.NoScriptError
-
-    async def send(self, ask: Ask) -> Any:
-        """The answer; errors as :meth:`Wire.send`."""
-        async with self._room:  # waiting for one's turn is no sign of an outage
-            try:
-                async with asyncio.timeout(self._deadline):
-                    return await self._send(ask)
-            except TimeoutError:
-                raise StoreError(f"Redis did not answer in {self._deadline:g} s") from None
-
-    async def _send(self, ask: Ask) -> Any:
-        for attempt in range(2):
-            if attempt:
-                await self.close()
-            connection = self._idle.pop() if self._idle else self._class(**self._keys)
-            try:
-                async with asyncio.timeout(0.5 * self._deadline):
-                    answer = await self._ask(connection, ask)
-            except self._refused:
-                raise
-            except self._lost as error:
-                await connection.disconnect(nowait=True)
-                failure: Exception = error
-            except self._answered as error:
-                self._idle.append(connection)
-                away = _failed(error)
-                raise (away or error) from None
-            except BaseException:
-                await connection.disconnect(nowait=True)
-                raise
-            else:
-                self._idle.append(connection)
-                return answer
-        raise StoreError(f"Redis did not answer in {self._deadline:g} s: {failure}") from failure
-
-    async def _ask(self, connection: Any, ask: Ask) -> Any:
-        if not connection.is_connected:
-            await connection.connect()
-        await connection.send_packed_command(ask.command, check_health=False)
-        try:
-            return await connection.read_response()
-        except self._unknown:
-            await connection.send_packed_command(ask.whole, check_health=False)
-            return await connection.read_response()
-
-    async def close(self) -> None:
-        while self._idle:
-            await self._idle.pop().disconnect(nowait=True)

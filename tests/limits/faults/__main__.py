@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 
-from tests.limits.faults import of_the_store, of_those_who_call
+from tests.limits.faults import of_the_store, of_the_way, of_those_who_call
 from tests.limits.servers import binaries
 
 WIDTHS = (30, 32, 30, 40)
@@ -29,7 +29,7 @@ def main() -> int:
     print(f"on {binary}\n")
     print(line("fault", "the story's limiter", "must hold", "measured") + "\n")
     failed = 0
-    for case in (*of_the_store.CASES, *of_those_who_call.CASES):
+    for case in (*of_the_store.CASES, *of_the_way.CASES, *of_those_who_call.CASES):
         row = case(binary)
         failed += not row.holds
         verdict = "" if row.holds else "  (does NOT hold)"

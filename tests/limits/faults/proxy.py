@@ -1,17 +1,22 @@
-"""A TCP proxy before Redis that loses replies when told to."""
+"""A TCP proxy before Redis that loses or delays replies when told to."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
+import time
 
 
 class Proxy:
-    """Forwards all bytes; the next `lose` replies vanish, with or without their connection."""
+    """Forwards all bytes; the next `lose` replies vanish, with or without their connection.
+
+    All others come `delay` seconds late.
+    """
 
     def __init__(self, port: int) -> None:
         self._target, self.lose, self.cut, self.lost = port, 0, True, 0
+        self.delay = 0.0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
@@ -35,6 +40,8 @@ class Proxy:
                     if self.cut:
                         break
                     continue
+                if replies and self.delay:
+                    time.sleep(self.delay)
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.limits.faults import of_the_store, of_those_who_call
+from tests.limits.faults import of_the_store, of_the_way, of_those_who_call
 from tests.limits.servers import binaries
 
-CASES = (*of_the_store.CASES, *of_those_who_call.CASES)
+CASES = (*of_the_store.CASES, *of_the_way.CASES, *of_those_who_call.CASES)
 
 
 @pytest.mark.parametrize("server", ["redis-6.2", "redis-server"])

@@ -1,0 +1,103 @@
+"""One question to Redis, as :mod:`costsim.limits.store.wire`, for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from costsim.errors import StoreError
+from costsim.limits.store.budget import ALL, TRY, Budget, NotAskedError, OutOfTimeError, Turns
+from costsim.limits.store.wire import SPENT, Ask, cannot_serve, own_settings, silent
+
+_MOST_AT_ONCE = 4  # connections of one event loop, whose work is most of the time there
+
+
+class AsyncWire:
+    """:class:`Wire` for one event loop."""
+
+    def __init__(self, client: Any, deadline: float) -> None:
+        from redis import exceptions
+
+        self._class, self._keys = own_settings(client, deadline, asynchronous=True)
+        self._deadline = deadline
+        self._idle: list[Any] = []
+        self._turns = Turns(_MOST_AT_ONCE)
+        self._heard = 0.0
+        self._lost = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
+        self._late = (exceptions.TimeoutError, TimeoutError)
+        self._refused = exceptions.AuthenticationError
+        self._answered = exceptions.ResponseError
+        self._unknown = exceptions.NoScriptError
+
+    async def send(self, ask: Ask, budget: Budget | None = None) -> Any:
+        """The answer; arguments and errors as :meth:`Wire.send`.
+
+        Waiting for one's turn is no sign of an outage; but once a question is not answered, those
+        who wait are not left to find that out one after the other.
+        """
+        came = time.monotonic()
+        if not await self._turns.mine():
+            raise NotAskedError("Redis did not answer those who asked before")
+        begun, answered = time.monotonic(), False
+        try:
+            limit = ALL * self._deadline if budget is None else budget.limit(begun - came)
+            if limit <= 0:
+                raise OutOfTimeError(SPENT)
+            async with asyncio.timeout(limit):
+                answer = await self._tried(ask)
+            self._heard, answered = time.monotonic(), True
+            return answer
+        except (StoreError, self._refused):  # it answers that it does not serve
+            raise
+        except self._lost as error:
+            if budget is not None and budget.answered and isinstance(error, self._late):
+                raise OutOfTimeError(SPENT) from error
+            if self._heard < max(begun, time.monotonic() - TRY / 2 * self._deadline):
+                self._turns.call_off()  # nobody else was answered meanwhile
+            raise silent(self._deadline, error) from error
+        finally:
+            if budget is not None:
+                budget.took(time.monotonic() - begun, answered=answered)
+            self._turns.leave()
+
+    async def _tried(self, ask: Ask) -> Any:
+        for attempt in range(2):
+            if attempt:
+                await self.close()
+            connection = self._idle.pop() if self._idle else self._class(**self._keys)
+            try:
+                async with asyncio.timeout(TRY * self._deadline):
+                    answer = await self._ask(connection, ask)
+            except self._refused:
+                await connection.disconnect(nowait=True)
+                raise
+            except self._lost:
+                await connection.disconnect(nowait=True)
+                if attempt:
+                    raise
+            except self._answered as error:
+                self._idle.append(connection)
+                away = cannot_serve(error)
+                raise (away or error) from None
+            except BaseException:
+                await connection.disconnect(nowait=True)
+                raise
+            else:
+                self._idle.append(connection)
+                return answer
+        raise AssertionError("the second try answers or raises")
+
+    async def _ask(self, connection: Any, ask: Ask) -> Any:
+        if not connection.is_connected:
+            await connection.connect()
+        await connection.send_packed_command(ask.command, check_health=False)
+        try:
+            return await connection.read_response()
+        except self._unknown:
+            await connection.send_packed_command(ask.whole, check_health=False)
+            return await connection.read_response()
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().disconnect(nowait=True)
