@@ -29,7 +29,7 @@ from costsim.cli.operator_options import (
 from costsim.errors import SettingError
 
 if TYPE_CHECKING:
-    from costsim.limits import Control, Target
+    from costsim.limits import Control, Policy, Target
     from costsim.limits.standing import Standing
 
 
@@ -248,7 +248,7 @@ def _order(
         before = ledger.standing()
         taken = order.taken(now_us(), before.controls)
         after = standing_at(policy, (*before.controls, taken), taken.at_us)
-        _check_effect(order, before, after)
+        _check_effect(taken, policy, before, after)
         if not dry_run:
             taken = ledger.operate(order)
             after = ledger.standing()
@@ -280,15 +280,19 @@ def _order(
     next_step(shlex.join(["costsim", "limits", "status", "--limits", limits, *where]))
 
 
-def _check_effect(order: Control, before: Standing, after: Standing) -> None:
-    """Refuse an order that changes nothing, which most likely means something else."""
+def _check_effect(order: Control, policy: Policy, before: Standing, after: Standing) -> None:
+    """Refuse an order that changes nothing, now or later: it most likely means something else."""
     from costsim.cli.operator_words import stopped_until
     from costsim.limits.changes import changes
+    from costsim.limits.standing import standing_at
 
-    if order.what == "set" and not isinstance(order.value, str):
-        return
     if order.what in ("stop", "start"):
         if order.what == "start" and stopped_until(before, order.target) is None:
             raise SettingError(f"{order.target} is not stopped: nothing was ordered")
-    elif not changes(before, after, order.target):
-        raise SettingError(f"{order.words}: changes nothing, so nothing was ordered")
+        return
+    ends = {each.until_us or 0 for each in after.controls}
+    for at in (order.at_us, *(end for end in ends if end > order.at_us)):
+        was, now = (standing_at(policy, each.controls, at) for each in (before, after))
+        if changes(was, now, order.target) or was.budget_nano != now.budget_nano:
+            return  # a budget that only alerts is no limit
+    raise SettingError(f"{order.words}: changes nothing, so nothing was ordered")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from costsim.errors import SettingError, StoreError
+from costsim.errors import DataError, SettingError, StoreError
 
 if TYPE_CHECKING:
     from costsim.limits import Policy
@@ -111,6 +111,7 @@ def operated(
     """The ledger that the options mean; errors of its store are one line."""
     from costsim.limits import MemoryLedger
 
+    named = journal
     if (redis_url is None) == (controls is None):
         raise SettingError(
             "give --redis URL (and --tenant) of a shared ledger, or --controls FILE of a ledger "
@@ -126,6 +127,8 @@ def operated(
                 yield here
             except OSError as error:
                 raise SettingError(f"{controls}: {error.strerror or error}") from None
+            except DataError as error:  # of the copy, whose path means nothing to anybody
+                raise DataError(str(error).replace(str(journal), str(named))) from None
         return
     if journal is not None:
         raise SettingError("--journal is of a ledger in process; Redis has its own")

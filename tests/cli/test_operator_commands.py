@@ -92,6 +92,8 @@ def test_a_set_says_from_what_to_what_and_a_dry_run_orders_nothing(run, live):
     assert told["ordered"]
     assert told["order"]["why"] == "an incident"
     assert ask(ledger, "b", 0.5)
+    said = run("limits", "set", "user.hour_usd", "1.5", *where, *WHY)
+    assert (said.code, "changes nothing, so nothing was ordered" in said.err) == (2, True)
     said = run("limits", "set", "organisation.month_usd", "60", *where, *WHY)
     assert "it alerts, refuses nothing" in said.out
     said = run("limits", "set", "user.day_usd", "9", "--user", "ann", *where, *WHY)
@@ -156,6 +158,12 @@ def test_a_file_reaches_a_ledger_in_process_and_its_journal_tells_what_is_used(
     assert json.loads(told.out)["caps"][0]["held"] == USD // 2
     assert (tmp_path / "journal").read_bytes() == journal
     ledger.close()
+    lines = journal.splitlines(keepends=True)
+    (tmp_path / "broken").write_bytes(b"no journal\n" + b"".join(lines[1:]))
+    said = run("limits", "status", *where, "--limits", "live.toml", "--journal", "broken")
+    assert said.code == 2
+    assert "broken" in said.err
+    assert "/tmp" not in said.err  # it is read from a copy, which is nobody's business
 
 
 @pytest.mark.parametrize(
