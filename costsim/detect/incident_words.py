@@ -21,6 +21,17 @@ CAUSES: Final = {
 }
 
 
+def rate_words(rate: float) -> str:
+    """So many false alarms a month, in words.
+
+    Examples
+    --------
+    >>> rate_words(1.0), rate_words(0.5)
+    ('1 false alarm a month', '0.5 false alarms a month')
+    """
+    return f"{rate:g} false alarm{'s' * (rate != 1)} a month"
+
+
 def cause_words(incident: Incident) -> str:
     """The cause in words; of a feature that was not there before, that."""
     drivers = incident.drivers

@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from costsim.detect.incident_words import rate_words
 from costsim.detect.scan import Findings, scan
 from costsim.detect.series_detector import SeriesDetector
 from costsim.errors import DataError, SettingError
@@ -101,8 +102,8 @@ class Suite:
         if self.false_alarms_per_month is None:
             return f"{self.name}: {bins}thresholds as they come, not calibrated"
         return (
-            f"{self.name}: {bins}{self.false_alarms_per_month:g} false alarms a month of all "
-            f"together, calibrated on {self.calibrated_on or 'what is not said'}"
+            f"{self.name}: {bins}{rate_words(self.false_alarms_per_month)} of all together, "
+            f"calibrated on {self.calibrated_on or 'what is not said'}"
         )
 
     def to_toml(self) -> str:

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from costsim.detect.incident_words import rate_words
 from costsim.report.claim import within_hours
 from costsim.report.incident import IncidentReplay, replay_incident
-from costsim.report.week_alarms import rate_words
 from costsim.show.cards import Card
 from costsim.show.formats import hours, number, share, usd, weekday_time
 from costsim.simulation.run import simulate
