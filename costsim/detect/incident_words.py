@@ -37,6 +37,9 @@ def cause_words(incident: Incident) -> str:
     drivers = incident.drivers
     if drivers is None:
         return CAUSES["silence"]
+    if incident.silent:
+        less = f"{usd(-incident.excess_usd)} less spent" if incident.excess_usd < 0 else UNKNOWN
+        return f"calls stayed away, {less}"
     if drivers.feature is None:
         return f"{usd(-incident.excess_usd)} less spent" if incident.excess_usd < 0 else UNKNOWN
     if incident.cause == "volume" and drivers.features["before_usd"].iloc[0] == 0:
@@ -49,7 +52,7 @@ def culprit_words(incident: Incident, *, show_users: bool = False) -> str:
 
     Where nobody does, the dearest of those who rose.
     """
-    if incident.drivers is None:
+    if incident.drivers is None or incident.silent:
         return ""
     users = incident.drivers.users
     mine = users[users["feature_name"] == incident.feature]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from costsim.detect.alarms import COLUMNS
@@ -36,7 +36,8 @@ class Findings:
     users, the alarming one. ``tier`` is the alarming one of a detector of each tier, else
     missing. ``hours`` are complete ones, whatever the bin; `spend` has a row a bin of
     ``bin_minutes``. ``notes`` say why detectors could not judge, ``planned`` which campaigns
-    were taken out before they listened.
+    were taken out before they listened. ``heard`` are the features' and tiers' own series that
+    alarmed, by channel and name.
     """
 
     alarms: pd.DataFrame
@@ -47,6 +48,7 @@ class Findings:
     notes: tuple[str, ...] = ()
     bin_minutes: int = 60
     planned: tuple[str, ...] = ()
+    heard: Mapping[tuple[str, str], pd.Series[Any]] = field(default_factory=dict, compare=False)
 
     def __len__(self) -> int:
         return len(self.alarms)
@@ -160,7 +162,7 @@ def scan(
     low, high = (pd.Timestamp(bound) for bound in period)
     whole = (index >= low) & (index + width <= high)
     begin = None if start is None else bin_start(start, "start")
-    tables = []
+    tables, alarming = [], {}
     since = None if begin is None or not whole.any() else max(begin, index[whole][0])
     for detector in detectors:
         each = {name: usd[whole] for name, usd in heard.each(detector.channel).items()}
@@ -169,6 +171,8 @@ def scan(
             series = each[name]
             alarms = detector.alarms(series, since, records.time_zone, quiet_hours, bin_minutes)
             if len(alarms):
+                if name:
+                    alarming[detector.channel, name] = series
                 tables.append(alarms.to_frame().assign(of=name, channel=detector.channel))
     found = _together(tables, ["top_user", "top_feature", "tier"])
     if tables:
@@ -187,7 +191,8 @@ def scan(
         for one, (start, end) in there
         if start < index[-1] + width and end > index[0]
     )
-    return Findings(found, tuple(detectors), spend, zone, hours, notes, bin_minutes, met)
+    watching = tuple(detectors)
+    return Findings(found, watching, spend, zone, hours, notes, bin_minutes, met, alarming)
 
 
 def _that_alarm(
