@@ -201,7 +201,7 @@ def test_defect_21_partial_hours_silence_and_an_alert_an_hour() -> None:
     assert (len(found), found.hours) == (0, 399)
     # under a day of history: said, and the rules still judge
     short = scan(hours(20, usd=50.0), [z_score(), FixedThreshold(usd_per_hour=20.0)])
-    assert "only rules judge" in " ".join(short.notes)
+    assert "only these judge: fixed threshold." in " ".join(short.notes)
     assert short.first().set_index("detector")["known_at"].notna().to_dict() == {
         "z-score": False,
         "fixed threshold": True,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from datetime import date
 
-    from costsim.detect import Findings, Suite
+    from costsim.detect import Incidents, Suite
 
 
 def detect(
@@ -52,12 +53,15 @@ def detect(
     as_json: Annotated[bool, typer.Option("--json", help="Print all alarms as JSON.")] = False,
 ) -> None:
     """Alarms on some records or on any series of dollars, and what drove the incidents."""
+    from costsim.cli.detect_series import Columns, look_at_series
     from costsim.cli.output import day
     from costsim.detect import load_suite
     from costsim.errors import SettingError
 
     if budget is not None and not budget > 0:
         raise SettingError(f"--budget must be above 0; got {budget:g}")
+    if budget is not None and suite is not None:
+        raise SettingError("--budget is not for --suite, whose thresholds stand; got both")
     chosen = None if suite is None else load_suite(suite)
     if chosen is not None and bin_minutes not in (None, chosen.bin_minutes):
         raise SettingError(
@@ -67,17 +71,23 @@ def detect(
     minutes = bin_minutes if chosen is None else chosen.bin_minutes
     start = day(since, "--from")
     if source.suffix.lower() == ".csv":
-        _series(source, chosen, start, budget, (time, value, time_zone), minutes, top, as_json)
+        if budget is not None:
+            raise SettingError(
+                f"--budget is of a folder of records, whose users it holds against it; got {source}"
+            )
+        columns = Columns(time, value, time_zone)
+        look_at_series(source, suite, chosen, start, columns, minutes, top, as_json)
     elif (time, value) != (None, None):
         raise SettingError(f"--time and --value are of a CSV file; got the folder {source}")
     else:
-        _records(source, chosen, start, budget, minutes or 60, top, show_users, as_json)
+        _records(source, suite, chosen, start, budget, minutes or 60, top, show_users, as_json)
 
 
 def _records(
     folder: Path,
+    name: str | None,
     suite: Suite | None,
-    start: object,
+    start: date | None,
     budget: float | None,
     bin_minutes: int,
     top: int,
@@ -85,109 +95,72 @@ def _records(
     as_json: bool,
 ) -> None:
     from costsim import read_records
-    from costsim.cli.output import next_step, print_json, rows
+    from costsim.cli.detect_said import print_alarms, print_thresholds, told
+    from costsim.cli.output import next_step, print_json
     from costsim.detect import group_incidents, scan, standard_detectors
+    from costsim.errors import SettingError
     from costsim.report.verdict import ribbon_of
     from costsim.show.mask import mask_user
 
     records = read_records(folder)
     begin = None if start is None else records.between(start).start
+    span = records.period
+    if begin is not None and span is not None and begin >= span[1]:
+        raise SettingError(
+            f"--from must lie before the end of the records, {span[1].isoformat()}; got {start}"
+        )
     manifest = records.manifest
     watching = (
         standard_detectors(budget or manifest.monthly_budget_usd, manifest.alarms)
         if suite is None
         else suite.detectors
     )
-    found = scan(records, watching, start=begin, bin_minutes=bin_minutes)
+    planned = () if suite is None else suite.planned
+    found = scan(records, watching, start=begin, bin_minutes=bin_minutes, planned=planned)
     # at thresholds as they come, alarms are too many to be incidents
     incidents = None if suite is None else group_incidents(records, found)
-    table = None if incidents is None else incidents.to_frame()
     alarms = found.to_frame()
     if not show_users and len(alarms):
         alarms["top_user"] = [None if u != u else mask_user(u) for u in alarms["top_user"]]
-    if not show_users and table is not None:
-        table["users"] = [[mask_user(user) for user in users] for users in table["users"]]
     if as_json:
-        told = {
-            "hours": found.hours,
-            "notes": [*found.notes, *found.planned],
-            "alarms": rows(alarms),
-        }
-        print_json(told if table is None else told | {"incidents": rows(table)})
+        more = {} if incidents is None else {"incidents": _rows(incidents, show_users)}
+        print_json(told(found, alarms) | more)
         return
-    _alarms(found, alarms, top, records.time_zone)
-    if table is not None:
-        _incidents(table, records.time_zone)
-    _thresholds(suite, f"costsim tune {folder} --save suite.toml")
+    print_alarms(found, alarms, top, records.time_zone)
+    if incidents is not None:
+        _print_incidents(incidents, records.time_zone, show_users)
+    print_thresholds(suite, found, f"costsim tune {shlex.quote(str(folder))} --save suite.toml")
     print(ribbon_of(records))
-    next_step(f"costsim report weekly {folder}")
+    with_suite = [] if name is None else ["--suite", name]
+    next_step(shlex.join(["costsim", "report", "weekly", str(folder), *with_suite]))
 
 
-def _series(
-    file: Path,
-    suite: Suite | None,
-    start: object,
-    budget: float | None,
-    columns: tuple[str | None, str | None, str],
-    bin_minutes: int | None,
-    top: int,
-    as_json: bool,
-) -> None:
-    from costsim.cli.output import next_step, print_json, rows
-    from costsim.detect import read_series, scan_series, standard_detectors
+def _rows(incidents: Incidents, show_users: bool) -> list[dict[str, Any]]:
+    """Incidents as plain rows; `users` are the culprits with their dollars, dearest first."""
+    from costsim.cli.output import rows
+    from costsim.show.mask import mask_user
 
-    time, value, time_zone = columns
-    series = read_series(file, time=time, value=value, time_zone=time_zone, bin_minutes=bin_minutes)
-    watching = standard_detectors(budget) if suite is None else suite.detectors
-    begin = None if start is None else _midnight(start, time_zone)
-    found = scan_series(series, watching, start=begin, time_zone=time_zone)
-    alarms = found.to_frame()
-    if as_json:
-        print_json(
-            {"hours": found.hours, "notes": [*found.notes, *found.planned], "alarms": rows(alarms)}
-        )
-        return
-    _alarms(found, alarms, top, time_zone)
-    _thresholds(suite, "")
-    print(f"REAL {file.name}, {found.hours:,} hours to {series.index[-1]:%Y-%m-%d %H:%M} UTC")
-    next_step(f"costsim import generic {file} --out runs/mine")
+    found = rows(incidents.to_frame())
+    for row, one in zip(found, incidents, strict=True):
+        row["users"] = [
+            {"user_id": user if show_users else mask_user(user), "usd": dollars}
+            for user, dollars in one.culprits
+        ]
+    return found
 
 
-def _midnight(start: object, time_zone: str) -> pd.Timestamp:
-    import pandas as pd
-
-    return pd.Timestamp(str(start)).tz_localize(time_zone).tz_convert("UTC")
-
-
-def _alarms(found: Findings, alarms: pd.DataFrame, top: int, time_zone: str) -> None:
-    from costsim.show.tables import table_text
-
-    columns = ["known_at", "detector", "value_usd", "expected_usd", "statistic", "threshold"]
-    columns += [name for name in ("top_feature", "top_user") if name in alarms.columns]
-    columns += ["tier"] if "tier" in alarms.columns and alarms["tier"].notna().any() else []
-    if len(alarms):
-        print(table_text(alarms[columns], max_rows=top, time_zone=time_zone))
-    counts = alarms["detector"].value_counts().to_dict()
-    said = ", ".join(f"{d.name} {counts.get(d.name, 0)}" for d in found.detectors)
-    print(f"alarms in {found.hours:,} complete hours: {said}")
-    for note in (*found.notes, *found.planned):
-        print(note)
-
-
-def _incidents(table: pd.DataFrame, time_zone: str) -> None:
+def _print_incidents(incidents: Incidents, time_zone: str, show_users: bool) -> None:
     from costsim.cli.output import print_wrapped
+    from costsim.detect.incident_words import culprit_words
+    from costsim.show.formats import weekday_time
 
-    for number, row in enumerate(table.to_dict("records"), start=1):
-        since, known = (row[key].tz_convert(time_zone) for key in ("start", "known_at"))
+    for number, one in enumerate(incidents, start=1 + incidents.left_out):
+        since = one.start.tz_convert(time_zone)
+        known, until = (weekday_time(time, time_zone) for time in (one.known_at, one.end))
         print_wrapped(
-            f"incident {number}: from {since:%a %Y-%m-%d %H:%M}, known {known:%a %H:%M}, "
-            f"{row['what']}"
+            f"incident {number}: from {since:%a %Y-%m-%d %H:%M}, known {known}, last alarm "
+            f"{until}: {one.words()}"
         )
-
-
-def _thresholds(suite: Suite | None, command: str) -> None:
-    if suite is not None:
-        print(suite.budget_words())
-        return
-    more = f"; {command} sets them" if command else ""
-    print(f"Thresholds as they come: not calibrated to the noise of these records{more}.")
+        who = culprit_words(one, show_users=show_users)
+        if who:
+            print_wrapped(f"  who: {who}")

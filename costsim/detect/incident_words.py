@@ -21,11 +21,25 @@ CAUSES: Final = {
 }
 
 
+def rate_words(rate: float) -> str:
+    """So many false alarms a month, in words.
+
+    Examples
+    --------
+    >>> rate_words(1.0), rate_words(0.5)
+    ('1 false alarm a month', '0.5 false alarms a month')
+    """
+    return f"{rate:g} false alarm{'s' * (rate != 1)} a month"
+
+
 def cause_words(incident: Incident) -> str:
     """The cause in words; of a feature that was not there before, that."""
     drivers = incident.drivers
     if drivers is None:
         return CAUSES["silence"]
+    if incident.silent:
+        less = f"{usd(-incident.excess_usd)} less spent" if incident.excess_usd < 0 else UNKNOWN
+        return f"calls stayed away, {less}"
     if drivers.feature is None:
         return f"{usd(-incident.excess_usd)} less spent" if incident.excess_usd < 0 else UNKNOWN
     if incident.cause == "volume" and drivers.features["before_usd"].iloc[0] == 0:
@@ -38,7 +52,7 @@ def culprit_words(incident: Incident, *, show_users: bool = False) -> str:
 
     Where nobody does, the dearest of those who rose.
     """
-    if incident.drivers is None:
+    if incident.drivers is None or incident.silent:
         return ""
     users = incident.drivers.users
     mine = users[users["feature_name"] == incident.feature]

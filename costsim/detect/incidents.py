@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +12,7 @@ from costsim.detect.baselines import HourOfWeek
 from costsim.detect.charts import CUSUM
 from costsim.detect.detector import Detector
 from costsim.detect.hours import bin_start, hour_of_week
+from costsim.detect.rules import FeedSilence
 from costsim.errors import DataError, SettingError
 from costsim.spend.drivers import Drivers, drivers
 
@@ -36,7 +37,8 @@ class Incident:
     Attributes
     ----------
     start : pandas.Timestamp
-        Change point: when the total began to add up to the alarm; else the first alarm's bin.
+        Change point: when the alarming series began to add up to the alarm, that of the feature
+        or tier or the total; else the first alarm's bin.
     known_at : pandas.Timestamp
         End of the first alarm's bin.
     end : pandas.Timestamp
@@ -46,6 +48,8 @@ class Incident:
     drivers : Drivers or None
         Features, users and cause, from `start` to `end`; None where no call with a price was
         made: the feed is silent.
+    silent : bool
+        It is of spend that is missing, and not of too much.
     """
 
     start: pd.Timestamp
@@ -53,6 +57,7 @@ class Incident:
     end: pd.Timestamp
     detectors: tuple[str, ...]
     drivers: Drivers | None
+    silent: bool = False
 
     @property
     def excess_usd(self) -> float:
@@ -61,25 +66,30 @@ class Incident:
 
     @property
     def feature(self) -> str | None:
-        """Feature with the largest rise."""
-        return None if self.drivers is None else self.drivers.feature
+        """Feature with the largest rise; of a silence, none."""
+        return None if self.drivers is None or self.silent else self.drivers.feature
 
     @property
     def cause(self) -> str | None:
-        """As of :attr:`costsim.spend.drivers.Drivers.cause`; ``silence`` where no call was made."""
-        return "silence" if self.drivers is None else self.drivers.cause
+        """As of :attr:`costsim.spend.drivers.Drivers.cause`; ``silence`` where calls stay away."""
+        return "silence" if self.drivers is None or self.silent else self.drivers.cause
 
     @property
     def culprits(self) -> tuple[tuple[str, float], ...]:
         """Users who each bring a tenth of that feature's rise or more, and their dollars."""
-        if self.drivers is None:
+        if self.drivers is None or self.silent:
             return ()
         rows = self.drivers.culprits
         return tuple(zip(rows["user_id"].tolist(), rows["change_usd"].tolist(), strict=True))
 
     def words(self) -> str:
         """Say what rose, by what, and who brings it."""
-        return "no call with a price" if self.drivers is None else self.drivers.words()
+        if self.drivers is None:
+            return "no call with a price"
+        if not self.silent:
+            return self.drivers.words()
+        less = -self.excess_usd
+        return f"calls stayed away{f': ${less:,.2f} less than usual' if less > 0 else ''}"
 
     def __str__(self) -> str:
         return f"{self.start:%a %Y-%m-%d %H:%M} UTC: {self.words()}"
@@ -155,7 +165,9 @@ def group_incidents(
         Of :func:`costsim.detect.scan`.
     quiet_hours : int
         Alarms with at most so many hours between them are one incident, at least 0; so are
-        those whose change point lies before the last alarm of the incident before.
+        those whose change point lies before the last alarm of the incident before. Alarms of
+        missing spend are grouped by themselves: a feed that falls silent after a spike is
+        another incident.
     most : int
         The last so many incidents are looked into, at least 1.
     not_before : aware time, optional
@@ -168,10 +180,11 @@ def group_incidents(
 
     Notes
     -----
-    The change point is the bin after the last zero of a CUSUM (k = 1 scatter) of the total
-    against its hour of the week, read at the first alarm (Page 1954); where the total does not
-    show the incident, or has fallen, it is the first alarm's bin. Causes are those of
-    :func:`costsim.spend.drivers`.
+    The change point is the bin after the last zero of a CUSUM (k = 1 scatter) against the hour of
+    the week, read at the first alarm (Page 1954): of the feature or tier that alarmed first, and of
+    the total where a detector of something else did or the series is too young to be judged. Where
+    the series does not show the incident, or has fallen, it is the first alarm's bin. Causes are
+    those of :func:`costsim.spend.drivers`.
 
     Examples
     --------
@@ -186,21 +199,36 @@ def group_incidents(
         raise SettingError(f"quiet_hours must be at least 0; got {quiet_hours!r}")
     if most < 1:
         raise SettingError(f"most must be at least 1; got {most!r}")
-    rising = _rising(findings)
-    if not_before is not None:
-        rising = rising[bin_start(not_before, "not_before") :]
-    groups = _dated(list(_groups(findings.alarms, quiet_hours)), rising)
+    since = None if not_before is None else bin_start(not_before, "not_before")
+    alarms, silent = findings.alarms, of_silence(findings)
+    dating = _Dating(findings, since)
+    groups = [
+        (start, mine, quiet)
+        for quiet in (False, True)
+        for start, mine in _dated(
+            list(_groups(alarms[silent == quiet], quiet_hours)),
+            (lambda first: first["time"]) if quiet else dating.start,
+        )
+    ]
+    groups.sort(key=lambda group: group[:1])
     found = []
     drove: Drivers | None
-    for start, alarms in groups[-most:]:
+    for start, alarms, quiet in groups[-most:]:
         first, end = alarms.iloc[0], alarms["end"].max()
         try:
             drove = drivers(records, start, end)
         except DataError:  # nothing priced was called in it: silence is an incident too
             drove = None
         names = tuple(dict.fromkeys(alarms["detector"]))
-        found.append(Incident(start, first["known_at"], end, names, drove))
+        found.append(Incident(start, first["known_at"], end, names, drove, quiet))
     return Incidents(tuple(found), len(groups[:-most]))
+
+
+def of_silence(findings: Findings) -> pd.Series[bool]:
+    """Which alarms are of missing spend."""
+    names = [one.name for one in findings.detectors if isinstance(one, FeedSilence)]
+    found: pd.Series[bool] = findings.alarms["detector"].isin(names)
+    return found
 
 
 def _groups(alarms: pd.DataFrame, quiet_hours: int) -> Iterator[pd.DataFrame]:
@@ -216,17 +244,18 @@ def _groups(alarms: pd.DataFrame, quiet_hours: int) -> Iterator[pd.DataFrame]:
 
 
 def _dated(
-    groups: list[pd.DataFrame], rising: pd.Series[bool]
+    groups: list[pd.DataFrame], start_of: Callable[[pd.Series[Any]], pd.Timestamp]
 ) -> list[tuple[pd.Timestamp, pd.DataFrame]]:
-    """Change point and alarms of each group; what began before the last one ended goes on."""
+    """Change point and alarms of each group; what began before the last one ended goes on.
+
+    `start_of` gives the change point of a first alarm.
+    """
     import pandas as pd
 
     found: list[tuple[pd.Timestamp, pd.DataFrame]] = []
     for group in groups:
         alarms = group.sort_values(["known_at", "detector"])
-        first = alarms.iloc[0]
-        fell = first.get("value_usd", 0.0) < first.get("expected_usd", 0.0)
-        start = first["time"] if fell else _change_point(rising, first["time"])
+        start = start_of(alarms.iloc[0])
         if found and start < found[-1][1]["end"].max():
             start, before = found.pop()
             alarms = pd.concat([before, alarms])
@@ -234,15 +263,41 @@ def _dated(
     return found
 
 
-def _rising(findings: Findings) -> pd.Series[bool]:
-    """Bins in which the total's sum of excess over its hour of the week is above zero."""
-    import pandas as pd
+class _Dating:
+    """Change points of alarms, by the series that alarmed."""
 
-    usd: Any = findings.spend["usd"].to_numpy(dtype=float)
-    index = pd.DatetimeIndex(findings.spend["time"])
-    week = hour_of_week(index, findings.time_zone)
-    sums = Detector(HourOfWeek(), CUSUM(k=1.0)).statistic(usd, week, 0, findings.bin_minutes)
-    return pd.Series(np.nan_to_num(sums) > 0, index=index)
+    def __init__(self, findings: Findings, since: pd.Timestamp | None) -> None:
+        self._findings, self._since = findings, since
+        self._channel = {one.name: one.channel for one in findings.detectors}
+        self._known: dict[tuple[str, str], pd.Series[float]] = {}
+
+    def start(self, alarm: pd.Series[Any]) -> pd.Timestamp:
+        if alarm.get("value_usd", 0.0) < alarm.get("expected_usd", 0.0):
+            found: pd.Timestamp = alarm["time"]
+            return found
+        channel = self._channel.get(alarm["detector"], "total")
+        own = {"feature": "top_feature", "unit_cost": "top_feature", "tier": "tier"}.get(channel)
+        key = (channel, str(alarm.get(own))) if own else ("total", "")
+        sums = self._sums(key)
+        if np.isnan(sums.get(alarm["time"], np.nan)):
+            sums = self._sums(("total", ""))  # too young to be judged by itself
+        return _change_point(sums.fillna(0.0) > 0, alarm["time"])
+
+    def _sums(self, key: tuple[str, str]) -> pd.Series[float]:
+        """A series' sum of excess over its hour of the week, above zero in bins that rise."""
+        import pandas as pd
+
+        if key not in self._known:
+            findings = self._findings
+            total = findings.spend.set_index("time")["usd"]
+            series = findings.heard.get(key, total)
+            index = pd.DatetimeIndex(series.index)
+            usd: Any = series.to_numpy(dtype=float)
+            week = hour_of_week(index, findings.time_zone)
+            detector = Detector(HourOfWeek(), CUSUM(k=1.0), channel=key[0])
+            sums = detector.statistic(usd, week, 0, findings.bin_minutes)
+            self._known[key] = pd.Series(sums, index=index)[self._since :]
+        return self._known[key]
 
 
 def _change_point(rising: pd.Series[bool], alarm: pd.Timestamp) -> pd.Timestamp:

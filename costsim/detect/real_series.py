@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TIMES = ("time", "timestamp", "date", "hour", "datetime", "ds")
+SPARSE_HOURS = 6
+"""Hours between rows, usually, from which on a log of hours is not one, though some are closer."""
 VALUES = ("usd", "value", "cost", "spend", "dollars", "amount", "y")
 
 
@@ -49,7 +51,7 @@ def read_series(
     ------
     DataError
         There is no such file or column, or a time or value that cannot be read, or its rows are
-        further apart than the bin.
+        further apart than the bin, or usually than an hour.
     SettingError
         There are no such bins.
 
@@ -83,6 +85,7 @@ def read_series(
         raise DataError(f"{file.name} must have at least one row; got none")
     regular = _regular_minutes(times)
     minutes = bin_minutes or regular or 60
+    _check_apart(times, f"{file.name}: {at}")
     if regular is not None and regular > minutes:
         raise DataError(
             f"{file.name}: {at} must be at most {minutes} minutes apart to be read so; its rows "
@@ -92,6 +95,21 @@ def read_series(
     usd = values.set_axis(times.dt.floor(width)).groupby(level=0).sum(min_count=1)
     index = pd.date_range(usd.index[0], usd.index[-1], freq=width)
     return usd.reindex(index).rename("usd").astype(float)
+
+
+def _check_apart(times: pd.Series[Any], where: str) -> None:
+    """Refuse days and the like: read as hours, nearly all would be unknown, and nothing judged."""
+    import numpy as np
+
+    apart = np.diff(np.unique(times.dt.tz_localize(None).to_numpy())) / np.timedelta64(1, "h")
+    if len(apart) < 2:
+        return
+    usual = float(np.median(apart))
+    if apart.min() > 1 or usual > SPARSE_HOURS:
+        raise DataError(
+            f"{where} must have rows at most an hour apart, because detectors judge hours or "
+            f"less; its rows are usually {usual:g} hours apart"
+        )
 
 
 def _regular_minutes(times: pd.Series[Any]) -> int | None:
@@ -132,10 +150,25 @@ def _times(column: pd.Series[Any], time_zone: str, where: str) -> pd.Series[Any]
 
     try:
         found = pd.to_datetime(column, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{where} must be ISO times; {str(error).splitlines()[0]}") from None
+    except (ValueError, TypeError):
+        raise DataError(
+            f"{where} must be ISO times such as 2024-08-09T14:00, all with an offset or none; got "
+            f"{_first_wrong(column)!r}"
+        ) from None
     if found.isna().any():
         raise DataError(f"{where} must be there in every row; {int(found.isna().sum())} are empty")
     if found.dt.tz is None:
         found = found.dt.tz_localize(zone(time_zone), ambiguous=True, nonexistent="shift_forward")
     return found.dt.tz_convert("UTC")
+
+
+def _first_wrong(column: pd.Series[Any]) -> object:
+    """First value that is no ISO time; of times with and without an offset, the odd one."""
+    import pandas as pd
+
+    given = column.dropna()
+    read = [pd.to_datetime(pd.Series([one]), format="ISO8601", errors="coerce") for one in given]
+    for value, one in zip(given, read, strict=True):
+        if one.isna().iloc[0] or (one.dt.tz is None) != (read[0].dt.tz is None):
+            return value
+    return given.iloc[0]

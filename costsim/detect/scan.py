@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from costsim.detect.alarms import COLUMNS
+from costsim.detect.baselines import TrailingMean
 from costsim.detect.hours import bin_start, hour_of_week
+from costsim.detect.naive import NaiveZScore
 from costsim.detect.presets import presets, z_score
-from costsim.detect.rules import FixedThreshold, UserShare
+from costsim.detect.rules import FixedThreshold, NewFeature, NewUser, UserShare
 from costsim.detect.series_detector import SeriesDetector
-from costsim.errors import DataError
+from costsim.errors import DataError, SettingError
 from costsim.spend.planned import Planned
 from costsim.spend.series import channels
 
@@ -34,7 +36,8 @@ class Findings:
     users, the alarming one. ``tier`` is the alarming one of a detector of each tier, else
     missing. ``hours`` are complete ones, whatever the bin; `spend` has a row a bin of
     ``bin_minutes``. ``notes`` say why detectors could not judge, ``planned`` which campaigns
-    were taken out before they listened.
+    were taken out before they listened. ``heard`` are the features' and tiers' own series that
+    alarmed, by channel and name.
     """
 
     alarms: pd.DataFrame
@@ -45,6 +48,7 @@ class Findings:
     notes: tuple[str, ...] = ()
     bin_minutes: int = 60
     planned: tuple[str, ...] = ()
+    heard: Mapping[tuple[str, str], pd.Series[Any]] = field(default_factory=dict, compare=False)
 
     def __len__(self) -> int:
         return len(self.alarms)
@@ -158,7 +162,7 @@ def scan(
     low, high = (pd.Timestamp(bound) for bound in period)
     whole = (index >= low) & (index + width <= high)
     begin = None if start is None else bin_start(start, "start")
-    tables = []
+    tables, alarming = [], {}
     since = None if begin is None or not whole.any() else max(begin, index[whole][0])
     for detector in detectors:
         each = {name: usd[whole] for name, usd in heard.each(detector.channel).items()}
@@ -167,6 +171,8 @@ def scan(
             series = each[name]
             alarms = detector.alarms(series, since, records.time_zone, quiet_hours, bin_minutes)
             if len(alarms):
+                if name:
+                    alarming[detector.channel, name] = series
                 tables.append(alarms.to_frame().assign(of=name, channel=detector.channel))
     found = _together(tables, ["top_user", "top_feature", "tier"])
     if tables:
@@ -178,14 +184,15 @@ def scan(
         found["tier"] = of.where(channel == "tier", None)
     spend = pd.DataFrame({"time": index, "usd": heard.total.to_numpy()})
     hours = int(whole.sum()) * bin_minutes // 60
-    zone, notes = records.time_zone, _notes(hours)
+    zone, notes = records.time_zone, _notes(hours, detectors)
     there = [(one, one.span(zone)) for one in planned]
     met = tuple(
         f"{one.describe()}: taken out before detectors listen."
         for one, (start, end) in there
         if start < index[-1] + width and end > index[0]
     )
-    return Findings(found, tuple(detectors), spend, zone, hours, notes, bin_minutes, met)
+    watching = tuple(detectors)
+    return Findings(found, watching, spend, zone, hours, notes, bin_minutes, met, alarming)
 
 
 def _that_alarm(
@@ -217,6 +224,7 @@ def scan_series(
     time_zone: str = "UTC",
     quiet_hours: int = QUIET_HOURS,
     bin_minutes: int | None = None,
+    planned: Sequence[Planned] = (),
 ) -> Findings:
     """Run the detectors of the total over one series of one's own.
 
@@ -225,11 +233,19 @@ def scan_series(
     series : pandas.Series
         Dollars a bin on an aware index, as :func:`costsim.detect.read_series` gives them.
     detectors : sequence of SeriesDetector
-        Those of users and features are left out: the series has none.
+        Those of users, features and tiers are left out, which `notes` say: the series has none.
     start, time_zone, quiet_hours
         As of :func:`scan`; the zone is the one whose clocks the users live by.
     bin_minutes : {5, 15, 30, 60}, optional
         Width of a bin; by default the frequency of the series' index, an hour where it has none.
+    planned : sequence of Planned
+        Campaigns of all features, which are taken out; `planned` says so. Those of some features
+        cannot be, and `notes` say that.
+
+    Raises
+    ------
+    SettingError
+        No detector reads the total.
 
     Examples
     --------
@@ -243,13 +259,45 @@ def scan_series(
 
     minutes = _own_minutes(series) if bin_minutes is None else bin_minutes
     watching = tuple(d for d in detectors if d.channel == "total")
+    left_out = ", ".join(d.name for d in detectors if d.channel != "total")
+    if not watching:
+        raise SettingError(
+            "a series of dollars must be watched by a detector of channel 'total'; got "
+            f"{left_out or 'none'}"
+        )
+    series, met, notes = _beside(series, planned, time_zone, minutes)
+    if left_out:
+        notes = (f"Left out, because they read what a total does not say: {left_out}.", *notes)
     begin = None if start is None else max(bin_start(start, "start"), series.index[0])
     each = (d.alarms(series, begin, time_zone, quiet_hours, minutes) for d in watching)
     tables = [alarms.to_frame() for alarms in each]
     found = _together([table for table in tables if len(table)], [])
     spend = pd.DataFrame({"time": series.index, "usd": series.to_numpy()})
     hours = int(series.notna().sum()) * minutes // 60
-    return Findings(found, watching, spend, time_zone, hours, _notes(hours), minutes)
+    notes = (*_notes(hours, watching), *notes)
+    return Findings(found, watching, spend, time_zone, hours, notes, minutes, met)
+
+
+def _beside(
+    series: pd.Series[Any], planned: Sequence[Planned], time_zone: str, bin_minutes: int
+) -> tuple[pd.Series[Any], tuple[str, ...], tuple[str, ...]]:
+    """A total with the campaigns of all features taken out; which, and which could not be."""
+    import pandas as pd
+
+    index = pd.DatetimeIndex(series.index)
+    end = index[-1] + pd.Timedelta(minutes=bin_minutes)
+    met, cannot = [], []
+    for one in planned:
+        low, high = map(pd.Timestamp, one.span(time_zone))
+        if low >= end or high <= index[0]:
+            continue
+        if one.features:
+            cannot.append(f"{one.describe()}: not taken out, a total does not tell features.")
+            continue
+        there = (index >= low) & (index < high)
+        series = series.where(~there, series / one.calls_scale)
+        met.append(f"{one.describe()}: taken out before detectors listen.")
+    return series, tuple(met), tuple(cannot)
 
 
 def _own_minutes(series: pd.Series[Any]) -> int:
@@ -269,14 +317,27 @@ def _together(tables: list[pd.DataFrame], more: list[str]) -> pd.DataFrame:
     return together.sort_values(["known_at", "detector"], ignore_index=True)
 
 
-def _notes(hours: int) -> tuple[str, ...]:
+AT_ONCE = (FixedThreshold, UserShare, NewFeature, NewUser)
+"""Rules of a fixed amount, which need no history."""
+
+
+def _needs_hours(detector: SeriesDetector) -> int:
+    """Hours of history without which a detector is silent, about."""
+    if isinstance(detector, AT_ONCE):
+        return 0
+    trailing = isinstance(getattr(detector, "baseline", None), TrailingMean)
+    return TRAILING_HOURS if trailing or isinstance(detector, NaiveZScore) else SEASONAL_HOURS
+
+
+def _notes(hours: int, detectors: Sequence[SeriesDetector]) -> tuple[str, ...]:
+    """Which detectors cannot judge yet, and which can."""
     if hours == 0:
         return ("There is no complete hour: no detector can judge.",)
-    if hours < TRAILING_HOURS:
-        return (f"{hours} complete hours: only rules judge; detectors that learn need 2 days.",)
-    if hours < SEASONAL_HOURS:
-        return (
-            f"{hours} complete hours: seasonal detectors are silent, they need about 17 days; "
-            "rules and trailing detectors judge.",
-        )
-    return ()
+    needed = [_needs_hours(detector) for detector in detectors]
+    if hours >= max(needed, default=0):
+        return ()
+    can = [d.name for d, need in zip(detectors, needed, strict=True) if hours >= need]
+    what = "seasonal detectors" if hours >= TRAILING_HOURS else "detectors that learn"
+    days = "17 days" if max(needed) == SEASONAL_HOURS else "2 days"
+    judge = f"only these judge: {', '.join(can)}." if can else "none of these can judge."
+    return (f"{hours} complete hours: {what} are silent, they need about {days}; {judge}",)

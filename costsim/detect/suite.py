@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from costsim.detect.incident_words import rate_words
 from costsim.detect.scan import Findings, scan
 from costsim.detect.series_detector import SeriesDetector
 from costsim.errors import DataError, SettingError
@@ -27,6 +29,15 @@ _KEYS: Final = (
     "planned",
     "detectors",
 )
+_PLAIN: Final[dict[str, tuple[str, type]]] = {
+    "int": ("a whole number", int),
+    "float": ("a number", float),
+    "bool": ("true or false", bool),
+    "str": ("text", str),
+    "tuple[float, ...]": ("a list of numbers", float),
+    "tuple[str, ...]": ("a list of texts", str),
+}
+"""Of settings by their annotation: what a file may give."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,8 +112,8 @@ class Suite:
         if self.false_alarms_per_month is None:
             return f"{self.name}: {bins}thresholds as they come, not calibrated"
         return (
-            f"{self.name}: {bins}{self.false_alarms_per_month:g} false alarms a month of all "
-            f"together, calibrated on {self.calibrated_on or 'what is not said'}"
+            f"{self.name}: {bins}{rate_words(self.false_alarms_per_month)} of all together, "
+            f"calibrated on {self.calibrated_on or 'what is not said'}"
         )
 
     def to_toml(self) -> str:
@@ -180,8 +191,10 @@ def parse_suite(data: Mapping[str, Any], *, source: str = "suite") -> Suite:
         for number, row in enumerate(plans)
     )
     rate = data.get("false_alarms_per_month")
-    if rate is not None and not (isinstance(rate, int | float) and rate > 0):
-        raise SettingError(f"{source}: false_alarms_per_month must be above 0; got {rate!r}")
+    if rate is not None and not (_is_a(float, rate) and 0 < rate < inf):
+        raise SettingError(
+            f"{source}: false_alarms_per_month must be above 0 and finite; got {rate!r}"
+        )
     made = tuple(
         _made(row, f"{source}: detectors[{number}]", of_detectors=True)
         for number, row in enumerate(rows)
@@ -220,6 +233,13 @@ def _kinds(*, of_detectors: bool) -> dict[str, Any]:
     }
 
 
+def _is_a(kind: type, value: object) -> bool:
+    """Whether a value of a file is of that kind: a whole number is a number too, a bool is none."""
+    if isinstance(value, bool) and kind is not object:
+        return kind is bool
+    return isinstance(value, int | float) if kind is float else isinstance(value, kind)
+
+
 def _is_settings(kind: type) -> bool:
     return hasattr(kind, "__dataclass_fields__") and not getattr(kind, "_is_protocol", False)
 
@@ -241,17 +261,17 @@ def _made(row: Mapping[str, Any], where: str, *, of_detectors: bool) -> Any:
     """The settings class that a table describes."""
     kinds = _kinds(of_detectors=of_detectors)
     name = row.get("kind")
-    if name not in kinds:
+    if not isinstance(name, str) or name not in kinds:
         raise SettingError(f"{where}.kind must be one of {sorted(kinds)}; got {name!r}")
     given = {key: value for key, value in row.items() if key != "kind"}
-    return _settings_of(kinds[str(name)], given, where)
+    return _settings_of(kinds[name], given, where)
 
 
 def _settings_of(kind: type, row: Mapping[str, Any], where: str) -> Any:
     """A frozen settings class from a table."""
-    known = {field.name for field in fields(kind)}
+    known = {field.name: str(field.type).removesuffix(" | None") for field in fields(kind)}
     given = dict(row)
-    unknown = sorted(set(given) - known)
+    unknown = sorted(set(given) - set(known))
     if unknown:
         raise SettingError(
             f"{where}.{unknown[0]} is no setting of {kind.__name__}; allowed: {sorted(known)}"
@@ -261,6 +281,10 @@ def _settings_of(kind: type, row: Mapping[str, Any], where: str) -> Any:
             given[key] = _made(value, f"{where}.{key}", of_detectors=False)
         elif isinstance(value, list):
             given[key] = tuple(value)
+        what, plain = _PLAIN.get(known[key], ("", object))
+        values = given[key] if known[key].startswith("tuple") else (given[key],)
+        if not isinstance(values, tuple) or not all(_is_a(plain, one) for one in values):
+            raise SettingError(f"{where}.{key} must be {what}; got {value!r}")
     try:
         return kind(**given)
     except (SettingError, TypeError) as error:

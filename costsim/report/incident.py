@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from costsim.records.dataset import Records
+    from costsim.spend.planned import Planned
     from costsim.study import Comparison
 
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 class IncidentReplay:
     """A simulated incident replayed against calibrated detectors.
 
-    ``detectors`` come from `comparison`, whose runs have other seeds than these records.
+    ``detectors`` come from `comparison`, whose runs have other seeds than these records. They hear
+    bins of ``bin_minutes``, which their thresholds are for, beside the campaigns ``planned``.
     """
 
     records: Records
@@ -38,6 +40,8 @@ class IncidentReplay:
     incident: pd.Series[Any]
     findings: Findings
     burned: pd.DataFrame = field(compare=False)
+    bin_minutes: int = 60
+    planned: tuple[Planned, ...] = ()
 
     @cached_property
     def alarms(self) -> pd.DataFrame:
@@ -156,12 +160,12 @@ class IncidentReplay:
         )
 
     def burned_at(self, moment: pd.Timestamp) -> float:
-        """Dollars burned by a moment, whole hours counted."""
+        """Dollars burned by a moment, whole bins counted."""
         known = self.burned[self.burned["time"] <= moment]
         return float(known["burned_usd"].iloc[-1]) if len(known) else 0.0
 
     def watching(self, *, before: int = 1, hours: int = 6) -> pd.DataFrame:
-        """What each detector saw, hour by hour around the start of the incident.
+        """What each detector saw, bin by bin around the start of the incident.
 
         Parameters
         ----------
@@ -171,8 +175,8 @@ class IncidentReplay:
         Returns
         -------
         pandas.DataFrame
-            hour (local), usd (total), burned_usd (by the end of the hour), and for each detector
-            its statistic as a share of its threshold; above 1 is an alarm.
+            hour (local, when the bin begins), usd (total of the bin), burned_usd (by its end), and
+            for each detector its statistic as a share of its threshold; above 1 is an alarm.
         """
         import numpy as np
         import pandas as pd
@@ -183,17 +187,21 @@ class IncidentReplay:
         zone, onset = self.records.time_zone, self.incident["starts"]
         start = pd.Timestamp(self.period.start).tz_localize(zone)
         last = onset + pd.Timedelta(hours=hours)
-        heard = channels(self.records.between(None, last))
+        heard = channels(self.records.between(None, last), self.bin_minutes, self.planned)
+        width = pd.Timedelta(minutes=self.bin_minutes)
         index = pd.DatetimeIndex(heard.total.index)
         begin = int(index.searchsorted(start))
-        shown = slice(int(index.searchsorted(onset)) - before, len(index))
+        shown = slice(int(index.searchsorted(onset)) - before * 60 // self.bin_minutes, len(index))
         week = hour_of_week(index, zone)
-        frame = pd.DataFrame({"hour": [f"{t:%a %H}:00" for t in index[shown].tz_convert(zone)]})
+        frame = pd.DataFrame({"hour": [f"{t:%a %H:%M}" for t in index[shown].tz_convert(zone)]})
         frame["usd"] = heard.total.to_numpy()[shown]
-        frame["burned_usd"] = [self.burned_at(t + pd.Timedelta(hours=1)) for t in index[shown]]
+        frame["burned_usd"] = [self.burned_at(t + width) for t in index[shown]]
         for detector in self.comparison.detectors:
             each = heard.each(detector.channel).values()
-            paths = [detector.statistic(series.to_numpy(), week, begin) for series in each]
+            paths = [
+                detector.statistic(series.to_numpy(), week, begin, self.bin_minutes)
+                for series in each
+            ]
             path = np.fmax.reduce(paths)
             frame[f"{detector.name}"] = (path / detector.threshold)[shown]
         return frame
@@ -238,7 +246,13 @@ class IncidentReplay:
 
 
 def replay_incident(
-    records: Records, comparison: Comparison, *, start: date | None = None, days: int | None = None
+    records: Records,
+    comparison: Comparison,
+    *,
+    start: date | None = None,
+    days: int | None = None,
+    bin_minutes: int = 60,
+    planned: tuple[Planned, ...] = (),
 ) -> IncidentReplay:
     """Replay a simulated incident against the calibrated detectors of a comparison.
 
@@ -250,6 +264,10 @@ def replay_incident(
         Of the same scenario.
     start, days : date and int, optional
         Local days to report on; the scenario's week by default.
+    bin_minutes : {5, 15, 30, 60}
+        Width of the bins that the comparison's detectors were set on.
+    planned : tuple of Planned
+        Campaigns that are taken out before they listen.
 
     Raises
     ------
@@ -271,14 +289,18 @@ def replay_incident(
         days = week[1] if week else 7
     watched = records.between(None, start + timedelta(days=days))
     begin = pd.Timestamp(start).tz_localize(records.time_zone).tz_convert("UTC")
-    findings = scan(watched, comparison.detectors, start=begin)
+    findings = scan(
+        watched, comparison.detectors, start=begin, bin_minutes=bin_minutes, planned=planned
+    )
     return IncidentReplay(
         records,
         comparison,
         period_of(records, start, days),
         incident,
         findings,
-        _burned(watched, incident),
+        _burned(watched, incident, bin_minutes),
+        bin_minutes,
+        planned,
     )
 
 
@@ -286,15 +308,16 @@ def _local_date(records: Records, moment: pd.Timestamp) -> date:
     return moment.tz_convert(records.time_zone).date()
 
 
-def _burned(records: Records, incident: pd.Series[Any]) -> pd.DataFrame:
-    """Cumulative excess at the end of each hour from the incident's start to the records' end."""
+def _burned(records: Records, incident: pd.Series[Any], bin_minutes: int) -> pd.DataFrame:
+    """Cumulative excess at the end of each bin from the incident's start to the records' end."""
     import pandas as pd
 
-    excess = hourly_excess(records).set_index("time")["excess_nano"]
+    excess = hourly_excess(records, bin_minutes=bin_minutes).set_index("time")["excess_nano"]
+    width = pd.Timedelta(minutes=bin_minutes)
     end = incident["ends"]
     if records.period is not None:
         end = min(end, pd.Timestamp(records.period[1]))
-    hours = pd.date_range(incident["starts"], end, freq="h", inclusive="left", unit="us")
-    total = excess.reindex(hours, fill_value=0).cumsum() / 1e9
-    ends = [incident["starts"], *(hours + pd.Timedelta(hours=1))]
+    bins = pd.date_range(incident["starts"], end, freq=width, inclusive="left", unit="us")
+    total = excess.reindex(bins, fill_value=0).cumsum() / 1e9
+    ends = [incident["starts"], *(bins + width)]
     return pd.DataFrame({"time": pd.DatetimeIndex(ends), "burned_usd": [0.0, *total]})

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from costsim.detect.incident_words import rate_words
 from costsim.report.claim import within_hours
 from costsim.report.incident import IncidentReplay, replay_incident
-from costsim.report.week_alarms import rate_words
 from costsim.show.cards import Card
 from costsim.show.formats import hours, number, share, usd, weekday_time
 from costsim.simulation.run import simulate
@@ -107,6 +107,7 @@ class SuiteReplay:
         clock = known.dt.tz_convert(zone).dt.hour
         minutes = np.array(by_hour(reaction))
         wait = np.array([minutes[int(hour)] if hour == hour else np.inf for hour in clock]) / 60
+        per_hour = 60 // replay.bin_minutes  # the curve has a step a bin
         curve = np.repeat(replay.burned["burned_usd"].to_numpy()[None], len(first), axis=0)
         frame = pd.DataFrame(
             {
@@ -115,10 +116,10 @@ class SuiteReplay:
                 "alarm": known,
                 "feature": first["top_feature"],
                 "by": np.where(wait == reaction["day"], "day", "night"),
-                "alarm_usd": gone(curve, since),
-                "day_usd": gone(curve, since + reaction["day"]),
-                "night_usd": gone(curve, since + reaction["night"]),
-                "acted_usd": gone(curve, since + wait),
+                "alarm_usd": gone(curve, per_hour * since),
+                "day_usd": gone(curve, per_hour * (since + reaction["day"])),
+                "night_usd": gone(curve, per_hour * (since + reaction["night"])),
+                "acted_usd": gone(curve, per_hour * (since + wait)),
                 "left_alone_usd": curve[:, -1],
             }
         )
@@ -157,7 +158,7 @@ class SuiteReplay:
         pandas.Series
             alarm (who called; missing without one), alarm_at, acted_at (UTC), burned_usd (what the
             incident cost until it was ended, by the run itself), expected_usd (the same by
-            :attr:`acted`, hours taken as evenly spent), left_alone_usd, calls_lost and lost_usd
+            :attr:`acted`, bins taken as evenly spent), left_alone_usd, calls_lost and lost_usd
             (ordinary calls not made, and what they would have cost: users who were refused and
             left).
         """
@@ -230,4 +231,8 @@ def replay_suite(records: Records, duty: OnDuty) -> SuiteReplay:
     >>> replay_suite(records, duty).acted["by"].tolist()
     ['day', 'day']
     """
-    return SuiteReplay(replay_incident(records, duty.comparison), duty)
+    suite = duty.suite
+    replay = replay_incident(
+        records, duty.comparison, bin_minutes=suite.bin_minutes, planned=suite.planned
+    )
+    return SuiteReplay(replay, duty)

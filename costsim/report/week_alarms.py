@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from costsim.detect import Findings, Incident, Incidents, Suite
-from costsim.detect.incident_words import cause_words, culprit_words
+from costsim.detect.incident_words import cause_words, culprit_words, rate_words
 from costsim.show.cards import Card, Ribbon
 from costsim.show.formats import UNKNOWN, count, moment, usd, weekday_time
 from costsim.show.text import NO_TEX
@@ -25,17 +25,6 @@ def suite_words(suite: Suite) -> str:
         f"{names}, {rate_words(suite.false_alarms_per_month)} of all together, "
         f"calibrated on {suite.calibrated_on or 'what is not said'}."
     )
-
-
-def rate_words(rate: float) -> str:
-    """So many false alarms a month, in words.
-
-    Examples
-    --------
-    >>> rate_words(1.0), rate_words(0.5)
-    ('1 false alarm a month', '0.5 false alarms a month')
-    """
-    return f"{rate:g} false alarm{'s' * (rate != 1)} a month"
 
 
 def incident_line(incidents: Incidents, findings: Findings, suite: Suite) -> str:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 WATCHERS = ("user_share", "fixed_threshold", "budget_alert")
 """Who may be on duty beside the presets."""
-HEARD = ("total", "top_user", "top_feature", "feature", "unit_cost", "calls")
-"""Channels that those on duty hear."""
 
 
 def check(scenario: Scenario) -> None:
@@ -147,11 +145,9 @@ def _others(scenario: Scenario) -> None:
             from costsim.detect import load_suite
 
             try:
-                suite = load_suite(operations.suite)
+                load_suite(operations.suite)
             except SettingError as error:
                 raise ValueError(f"operations.suite: {error}") from error
-            for member in suite.detectors:
-                _known(f"operations.suite: channel of {member.name}", member.channel, HEARD)
         if operations.feature is not None:
             _known("operations.feature", operations.feature, scenario.features)
         if operations.model:

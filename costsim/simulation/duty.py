@@ -1,7 +1,7 @@
 """Detectors on duty: scanned in batch to their first acting alarm, then the run is resumed.
 
 What people do at a moment cannot change what detectors saw before it. So a run is played without
-the next act, its hours are scanned, the first alarm that calls people becomes an act at its time,
+the next act, its bins are scanned, the first alarm that calls people becomes an act at its time,
 and the run is played again with it: the same draws, the same run up to that moment.
 """
 
@@ -16,9 +16,9 @@ import numpy as np
 from costsim.detect import FixedThreshold, UserShare, any_statistic, first_crossings, load_suite
 from costsim.detect.presets import presets
 from costsim.simulation.calendar import HOUR_US
-from costsim.simulation.loop import BUDGET_ALERT, MINUTE_US, Act, act_of, reaction_us
+from costsim.simulation.duty_channels import HeardBins
+from costsim.simulation.loop import BUDGET_ALERT, MINUTE_US, Act, act_of, added_up, reaction_us
 from costsim.simulation.world import Event
-from costsim.spend.series import since_first_call, unit_cost
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,16 +27,25 @@ if TYPE_CHECKING:
     from costsim.simulation.admission import Attempts
     from costsim.simulation.loop_tables import LoopTables
     from costsim.simulation.scenario import Scenario
+    from costsim.spend.planned import Planned
 
 Play = Callable[[tuple[Act, ...]], Iterable["Attempts"]]
 
 
 class Alarm(NamedTuple):
-    """A detector's first alarm: when people hear of it, and the hour that it is about."""
+    """A detector's first alarm: when people hear of it, and the bin that it is about."""
 
     at_us: int
-    hour: int
+    bin_us: int
     detector: str
+
+
+class Group(NamedTuple):
+    """Detectors that hear bins of one width, beside the same plan."""
+
+    detectors: tuple[SeriesDetector, ...]
+    bin_minutes: int = 60
+    planned: tuple[Planned, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,8 +56,8 @@ class Watch:
     events: tuple[Event, ...] = ()
 
 
-def on_duty(scenario: Scenario) -> list[SeriesDetector]:
-    """Detectors of a scenario's operations and of its suite, at their thresholds."""
+def on_duty(scenario: Scenario) -> list[Group]:
+    """Detectors of a scenario's operations, which hear hours, and its suite in bins of its own."""
     operations = scenario.operations
     if operations is None:
         return []
@@ -63,7 +72,11 @@ def on_duty(scenario: Scenario) -> list[SeriesDetector]:
             detector = known[name]()
             at = operations.thresholds.get(name)
             found.append(detector if at is None else detector.with_threshold(at))
-    return found + list(load_suite(operations.suite).detectors if operations.suite else ())
+    groups = [Group(tuple(found))] if found else []
+    if operations.suite:
+        suite = load_suite(operations.suite)
+        groups.append(Group(suite.detectors, suite.bin_minutes, suite.planned))
+    return groups
 
 
 def keep_watch(tables: LoopTables, play: Play) -> Watch:
@@ -76,81 +89,57 @@ def keep_watch(tables: LoopTables, play: Play) -> Watch:
     """
     scenario = tables.scenario
     operations = scenario.operations
-    detectors = on_duty(scenario)
-    if operations is None or not detectors:
+    groups = on_duty(scenario)
+    if operations is None or not groups:
         return Watch()
     acts: list[Act] = []
     events: list[Event] = []
     since = 0 if operations.starts is None else scenario.calendar.elapsed_us(operations.starts)
     while len(acts) < operations.most_actions:
-        hourly, channels = _hours(tables, play(tuple(acts)))
-        alarm = _first_alarm(scenario, detectors, channels, since)
+        heard = [HeardBins(tables, group.bin_minutes, group.planned) for group in groups]
+        hourly = _listen(tables, play(tuple(acts)), heard)
+        first = (_first_alarm(scenario, *pair, since) for pair in zip(groups, heard, strict=True))
+        alarm = min((one for one in first if one is not None), default=None)
         if alarm is None:
             break
         events.append(Event(alarm.at_us, f"alarm of {alarm.detector}", "all"))
         at = alarm.at_us + reaction_us(scenario, alarm.at_us)
         if operations.action == "none" or at >= tables.end_us:
             break
-        acts.append(act_of(tables, at, hourly, alarm.hour * HOUR_US))
+        acts.append(act_of(tables, at, hourly, alarm.bin_us))
         since = at
     return Watch(tuple(acts), tuple(events))
 
 
-def _first_alarm(
-    scenario: Scenario,
-    detectors: list[SeriesDetector],
-    channels: dict[str, NDArray[np.float64]],
-    since_us: int,
-) -> Alarm | None:
+def _first_alarm(scenario: Scenario, group: Group, heard: HeardBins, since_us: int) -> Alarm | None:
     """First alarm that surfaces after a moment."""
     assert scenario.operations is not None
-    lag = round(scenario.operations.ingestion_lag_minutes * MINUTE_US)
-    first = max(-(-(since_us - lag) // HOUR_US) - 1, 0)  # the hour whose records are in by then
+    lag, width = round(scenario.operations.ingestion_lag_minutes * MINUTE_US), heard.bin_us
+    first = max(-(-(since_us - lag) // width) - 1, 0)  # the bin whose records are in by then
+    hours = np.repeat(scenario.calendar.hour_of_week, HOUR_US // width)
+    minutes, channels = group.bin_minutes, heard.channels()
     found = []
-    hours = scenario.calendar.hour_of_week
-    for detector in detectors:
+    for detector in group.detectors:
         values = channels[detector.channel]
         if values.ndim == 1:
-            hour = int(np.atleast_1d(detector.first_alarm(values, hours, first))[0])
-        else:  # a series a feature
-            paths = any_statistic(detector, values[None], hours, first)
-            hour = int(first_crossings(paths, detector.threshold)[0, 0])
-        if 0 <= hour < len(values):
-            found.append(Alarm((hour + 1) * HOUR_US + lag, hour, detector.name))
+            at = int(detector.first_alarm(values, hours, first, bin_minutes=minutes)[0])
+        else:  # a series a feature or tier
+            paths = any_statistic(detector, values[None], hours, first, minutes)
+            at = int(first_crossings(paths, detector.threshold)[0, 0])
+        if 0 <= at < len(values):
+            found.append(Alarm((at + 1) * width + lag, at * width, detector.name))
     return min(found, default=None)
 
 
-def _hours(
-    tables: LoopTables, days: Iterable[Attempts]
-) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]:
-    """Nano-dollars by hour and feature, and the channels that detectors read."""
-    features, users = len(tables.features), len(tables.users)
-    hours = tables.end_us // HOUR_US
-    hourly = np.zeros((hours, features), np.int64)
-    calls = np.zeros((hours, features))
-    top_user = np.zeros(hours)
+def _listen(
+    tables: LoopTables, days: Iterable[Attempts], heard: list[HeardBins]
+) -> NDArray[np.int64]:
+    """Let all hear what arrives; and nano-dollars by hour and feature, which people look at."""
+    hourly = np.zeros((tables.end_us // HOUR_US, len(tables.features)), np.int64)
     for attempts in days:
-        if not len(attempts):
-            continue
-        heard = attempts.where(~tables.silent[attempts.variant])
-        hour = heard.time_us // HOUR_US
-        first = int(hour[0]) if len(hour) else 0
-        last = int(hour[-1]) + 1 if len(hour) else 0
-        cell = (hour - first) * features + heard.feature
-        part = np.bincount(cell, heard.total_nano, minlength=(last - first) * features)
-        hourly[first:last] += part.reshape(-1, features).astype(np.int64)
-        part = np.bincount(cell, minlength=(last - first) * features)
-        calls[first:last] += part.reshape(-1, features)
-        cell = (hour - first) * users + heard.user
-        part = np.bincount(cell, heard.total_nano, minlength=(last - first) * users)
-        if last > first:
-            top_user[first:last] = part.reshape(-1, users).max(axis=1) / 1e9
-    usd = hourly / 1e9
-    return hourly, {
-        "feature": since_first_call(usd, calls),
-        "unit_cost": unit_cost(usd, calls),
-        "total": hourly.sum(axis=1) / 1e9,
-        "top_user": top_user,
-        "top_feature": hourly.max(axis=1) / 1e9,
-        "calls": calls.sum(axis=1),
-    }
+        arrived = attempts.where(~tables.silent[attempts.variant]) if len(attempts) else attempts
+        for bins in heard:
+            bins.take(arrived)
+        if len(arrived):
+            hourly = added_up(hourly, arrived)
+    return hourly

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from costsim.errors import DataError
-from costsim.spend.bins import hour_shift
+from costsim.spend.bins import checked_minutes, hour_shift
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,18 +72,27 @@ def read_truth(records: Records) -> pd.DataFrame:
     return frame
 
 
-def hourly_excess(records: Records) -> pd.DataFrame:
+def hourly_excess(records: Records, *, bin_minutes: int = 60) -> pd.DataFrame:
     """Dollars an hour that incidents added: what was paid less the counterfactual.
+
+    Parameters
+    ----------
+    records : Records
+        Simulated.
+    bin_minutes : {5, 15, 30, 60}
+        Width of a bin, where hours are too coarse.
 
     Returns
     -------
     pandas.DataFrame
-        time (UTC, start of hour) and excess_nano, hours without excess left out.
+        time (UTC, start of the bin) and excess_nano, bins without excess left out.
 
     Raises
     ------
     DataError
         The records come with no incident.
+    SettingError
+        There are no such bins.
 
     Examples
     --------
@@ -94,6 +103,7 @@ def hourly_excess(records: Records) -> pd.DataFrame:
     >>> int(excess["excess_nano"].sum() - feature.loc["deep_analysis", "total_nano"])
     0
     """
+    checked_minutes(bin_minutes)
     truth, incidents = read_truth(records), incident_frame(records)
     if truth.empty:
         raise DataError("these records come with no incident; there is no excess to show")
@@ -102,6 +112,6 @@ def hourly_excess(records: Records) -> pd.DataFrame:
     paid = truth.merge(rows, on="call_id", how="left")
     paid["total_cost_nano"] = paid["total_cost_nano"].fillna(0).astype("int64")
     shift = hour_shift(records)
-    paid["time"] = (paid["time"] - shift).dt.floor("h") + shift
+    paid["time"] = (paid["time"] - shift).dt.floor(f"{bin_minutes}min") + shift
     paid["excess_nano"] = paid["total_cost_nano"] - paid["counterfactual_cost_nano"]
     return paid.groupby("time")["excess_nano"].sum().astype("int64").reset_index()

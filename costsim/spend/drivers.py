@@ -50,8 +50,8 @@ class Drivers:
         feature_name, user_id, before_usd, after_usd, change_usd, new (not in the records
         before): users with a rise, largest first.
     prompts : pandas.DataFrame
-        feature_name, prompt_hash, share (of the feature's calls): prompts that were not in
-        the weeks before.
+        feature_name, prompt_hash, share (of the feature's calls): prompts of which no call was
+        made before `start`, in all of the records.
     ribbon : Ribbon
         Which records it stands on.
     """
@@ -216,7 +216,7 @@ def drivers(records: Records, start: Any, end: Any, *, weeks: int = WEEKS) -> Dr
         _grouped(records.between(*span)) for span in _weeks_before(records, low, high, weeks)
     ]
     before = _mean(earlier, after)
-    known = _users_before(records, low)
+    known, seen = (_before(records, low, key) for key in ("user_id", "prompt_hash"))
     users = _by_user(before, after, known)
     features = _features(before, after, users, known)
     return Drivers(
@@ -227,7 +227,7 @@ def drivers(records: Records, start: Any, end: Any, *, weeks: int = WEEKS) -> Dr
         after_usd=float(_usd(after).sum()),
         features=features,
         users=users[users["change_usd"] > 0].reset_index(drop=True),
-        prompts=_new_prompts(before, after) if earlier else _new_prompts(before, after).head(0),
+        prompts=_new_prompts(before, after, seen),
         ribbon=Ribbon("SIMULATED" if records.simulated else "REAL", records.origin),
     )
 
@@ -290,12 +290,13 @@ def _usd(rows: pd.DataFrame) -> pd.Series[float]:
     return rows["input_usd"] + rows["output_usd"]
 
 
-def _users_before(records: Records, low: datetime) -> set[str]:
+def _before(records: Records, low: datetime, key: str) -> set[str]:
+    """Users or prompts of any call before a moment, at whatever hour."""
     history = records.between(None, low) if records.start is None or records.start < low else None
     if history is None:
         return set()
-    found = history.lazy(["user_id"]).unique().collect("pyarrow").to_native()
-    return {str(name) for name in found["user_id"].to_pylist() if name is not None}
+    found = history.lazy([key]).unique().collect("pyarrow").to_native()
+    return {str(name) for name in found[key].to_pylist() if name is not None}
 
 
 def _by_user(before: pd.DataFrame, after: pd.DataFrame, known: set[str]) -> pd.DataFrame:
@@ -364,11 +365,11 @@ def _busier(before: pd.DataFrame, after: pd.DataFrame) -> set[tuple[str, str]]:
     return set(calls.index[calls >= BUSIER * usual + 3])
 
 
-def _new_prompts(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+def _new_prompts(before: pd.DataFrame, after: pd.DataFrame, seen: set[str]) -> pd.DataFrame:
+    """Prompts of a feature that there was, which nobody ever called before."""
     keys = ["feature_name", "prompt_hash"]
     calls = after.groupby(keys)["calls"].sum()
     share = (calls / calls.groupby("feature_name").transform("sum")).rename("share").reset_index()
-    seen = set(before["prompt_hash"])
     old = set(before["feature_name"])
     fresh = ~share["prompt_hash"].isin(seen) & (share["prompt_hash"] != UNNAMED)
     fresh &= share["feature_name"].isin(old) & (share["share"] >= NEW_PROMPT)

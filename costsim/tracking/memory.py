@@ -31,6 +31,8 @@ class Told:
     feature : str or None
     ended : bool
         That it is over was told too.
+    silent : bool
+        It is of missing spend.
     """
 
     start: datetime
@@ -38,6 +40,7 @@ class Told:
     usd: float | None
     feature: str | None = None
     ended: bool = False
+    silent: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ def _told(row: dict[str, Any]) -> Told:
         None if usd is None else float(usd),
         row["feature"],
         bool(row["ended"]),
+        bool(row.get("silent", False)),  # states of earlier versions do not say
     )
 
 

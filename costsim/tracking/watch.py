@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from costsim.detect import Findings, group_incidents
 from costsim.detect.incident_words import cause_words, culprit_words
+from costsim.detect.incidents import of_silence
 from costsim.errors import DataError, SettingError
-from costsim.show.formats import usd, weekday_time
+from costsim.show.formats import moment, usd, weekday_time
 from costsim.tracking.alerts import Alert, Kind
 from costsim.tracking.memory import Memory, Told
 
@@ -24,6 +25,8 @@ FIRST_DAYS: Final = 7
 """A first watch looks back so far; what lies before only teaches the detectors."""
 RATE_HOURS: Final = 3
 """Hours to the last alarm over which dollars an hour are told."""
+LATE: Final = timedelta(days=1)
+"""Age of the last record from which on it is told."""
 GROWTH: Final = 2.0
 """An incident is told again each time its dollars have grown by this factor."""
 
@@ -129,20 +132,29 @@ def watch_records(
         raise SettingError(f"since must lie before {now.isoformat()}; got {begin.isoformat()}")
     heard = _until(records, now)
     findings = suite.scan(heard, start=max(begin, _first(heard)), quiet_hours=quiet_hours)
-    over = [told.end for told in before.told if told.ended]
-    if over and len(findings.alarms):  # told to the end: not looked into again
-        kept = findings.alarms[findings.alarms["end"] > max(over)]
-        findings = replace(findings, alarms=kept.reset_index(drop=True))
-    incidents = group_incidents(
-        heard, findings, quiet_hours=quiet_hours, not_before=max(over, default=None)
-    )
+    over = {
+        quiet: max((t.end for t in before.told if t.ended and t.silent == quiet), default=None)
+        for quiet in (False, True)
+    }
+    findings = _not_over(findings, over)  # told to the end: not looked into again
+    incidents = group_incidents(heard, findings, quiet_hours=quiet_hours, not_before=over[False])
     teller = _Teller(findings, timedelta(hours=quiet_hours), _hour(now), show_users, look)
     alerts, told = teller.news(tuple(incidents), before.told)
-    notes = (*findings.notes, *findings.planned)
+    notes = (*_late(records, now), *findings.notes, *findings.planned)
     if incidents.left_out:
         notes = (*notes, f"{incidents.left_out} older incidents are not looked into")
     going_on = sum(not one.ended for one in told)
     return Watch(alerts, going_on, begin, now, notes, Memory(begin, told))
+
+
+def _not_over(findings: Findings, over: Mapping[bool, datetime | None]) -> Findings:
+    """Alarms after what is over, those of missing spend apart from those of too much."""
+    alarms, silent = findings.alarms, of_silence(findings)
+    for quiet, end in over.items():
+        if end is not None and len(alarms):
+            kept = (silent != quiet) | (alarms["end"] > end)
+            alarms, silent = alarms[kept], silent[kept]
+    return replace(findings, alarms=alarms.reset_index(drop=True))
 
 
 @dataclass(frozen=True)
@@ -171,7 +183,8 @@ class _Teller:
                 alerts.append(self._alert(kind, incident))
             told.append(
                 Told(_time(incident.start), _time(incident.end), said, incident.feature,
-                     kind == "ended" or (not same and self._over(incident.end)))
+                     kind == "ended" or (not same and self._over(incident.end)),
+                     incident.silent)
             )  # fmt: skip
         # records that came late may have taken the alarms of an incident away
         told += [replace(one, ended=self._over(one.end)) for one in waiting]
@@ -179,7 +192,8 @@ class _Teller:
 
     def _same(self, told: Told, incident: Incident) -> bool:
         start, end = _time(incident.start), _time(incident.end)
-        return start <= told.end + self.quiet and end >= told.start
+        near = start <= told.end + self.quiet and end >= told.start
+        return near and told.silent == incident.silent
 
     def _over(self, end: Any) -> bool:
         return self.last - _time(end) > self.quiet
@@ -270,6 +284,20 @@ def _until(records: Records, now: datetime) -> Records:
         return heard
     stated = (span[0].isoformat(), now.isoformat())
     return replace(heard, manifest=replace(heard.manifest, period=stated))
+
+
+def _late(records: Records, now: datetime) -> tuple[str, ...]:
+    """Say how old the last record is, where a day or more has passed since: no feed is so slow."""
+    heard = records.between(None, now)
+    span = heard.period
+    if records.simulated or span is None or now - span[1] < LATE:
+        return ()
+    days = (now - span[1]) // timedelta(days=1)
+    when = moment(span[1], records.time_zone)
+    return (
+        f"The last record is {days:,} day{'s' * (days != 1)} old, of {when}: either the feed is "
+        "dead, or nothing is spent.",
+    )
 
 
 def _first(records: Records) -> datetime:

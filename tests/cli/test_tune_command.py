@@ -34,7 +34,8 @@ def test_a_tuned_suite_is_saved_and_read_by_detect(run, tmp_path):
     assert ("code_review", "volume") in causes
     users = [user for row in told["incidents"] for user in row["users"]]
     assert users
-    assert not any(user.startswith("user-0") for user in users)  # masked
+    assert not any(user["user_id"].startswith("user-0") for user in users)  # masked
+    assert all(user["usd"] > 0 for user in users)
 
 
 def test_a_suite_that_is_there_is_kept(run, tmp_path):

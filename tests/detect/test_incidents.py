@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from costsim.detect import Findings, group_incidents, load_suite
+from costsim.detect import (
+    CUSUM,
+    Detector,
+    Findings,
+    HourOfWeek,
+    group_incidents,
+    load_suite,
+    scan,
+)
 from costsim.detect.incidents import _change_point, _dated, _groups
 from costsim.errors import SettingError
+from costsim.records import Records
 from costsim.simulation import load_scenario, simulate
 
 HOURS = pd.date_range("2024-08-01", periods=400, freq="h", tz="UTC")
@@ -55,7 +65,7 @@ def test_what_began_before_the_last_one_ended_goes_on():
     rising.iloc[20:90] = True
     groups = list(_groups(alarms((25, 30), (60, 61), (150, 151)), 24))
     assert len(groups) == 3
-    dated = _dated(groups, rising)
+    dated = _dated(groups, lambda first: _change_point(rising, first["time"]))
     assert [(start, len(group)) for start, group in dated] == [(HOURS[20], 2), (HOURS[150], 1)]
 
 
@@ -100,3 +110,25 @@ def test_an_ordinary_week_has_few_incidents_and_shows_itself(surprise_run):
         group_incidents(records, found, most=0)
     with pytest.raises(SettingError, match="quiet_hours must be at least 0; got -1"):
         group_incidents(records, found, quiet_hours=-1)
+
+
+def test_an_incident_of_a_feature_is_dated_by_that_feature_and_not_by_the_total() -> None:
+    """A small feature rises for a day beside a large one, whose hours are noise to it."""
+    rng = np.random.default_rng(5)
+    grid = pd.date_range("2024-07-01", periods=5 * 168, freq="h", tz="UTC")
+    large = 1000.0 + 300.0 * rng.standard_normal(len(grid)).clip(-2, 2)
+    small = 1.0 + 0.1 * rng.standard_normal(len(grid))
+    small[800:830] *= 1.25
+    rows = pd.DataFrame({"timestamp": [*grid, *grid], "usd": [*large, *small]})
+    rows["feature_name"] = ["chat"] * len(grid) + ["draft"] * len(grid)
+    rows = rows.sort_values("timestamp", kind="stable", ignore_index=True)
+    rows["total_cost_nano"] = (rows.pop("usd") * 1e9).round().astype("int64")
+    rows["call_id"], rows["status"] = [f"c{i}" for i in range(len(rows))], "ok"
+    records = Records.from_frame(rows.assign(source="test"))
+    slow = Detector(HourOfWeek(), CUSUM(k=1.0, h=12.0), name="slow", channel="feature")
+    found = scan(records, [slow], start=grid[700])
+    [one] = group_incidents(records, found)
+    first = found.alarms.iloc[0]
+    assert first["top_feature"] == "draft"
+    assert first["time"] > grid[803]  # it takes hours to add up
+    assert abs(one.start - grid[800]) <= pd.Timedelta(hours=1)

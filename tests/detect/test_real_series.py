@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from costsim.detect import FixedThreshold, load_suite, read_series, scan_series
 from costsim.detect.rules import UserShare
 from costsim.errors import DataError, SettingError
+from costsim.spend.planned import Planned
 
 
 def written(tmp_path, text):
@@ -45,7 +49,14 @@ def test_times_without_an_offset_are_of_the_zone(tmp_path):
         ("time,usd\n", "at least one row"),
         ("a,usd\n1,2\n", "must have a time column such as 'time', or --time must name it"),
         ("time,b\n2024-01-01,2\n", "must have a value column such as 'usd'"),
-        ("time,usd\nyesterday,2\n", "time must be ISO times"),
+        ("time,usd\nyesterday,2\n", "must be ISO times such as .*; got 'yesterday'$"),
+        ("time,usd\n2024-01-01,2\nx,3\n", "must be ISO times such as .*; got 'x'$"),
+        ("time,usd\n2024-01-01,2\n2024-01-01T01:00Z,3\n", "or none; got '2024-01-01T01:00Z'$"),
+        ("day,usd\n2024-01-01,2\n2024-01-02,2\n2024-01-03,3\n", "time column"),
+        (
+            "date,usd\n2024-01-01,2\n2024-01-02,2\n2024-01-03,3\n",
+            "date must have rows at most an hour apart, .*; its rows are usually 24 hours apart",
+        ),
         ("time,usd\n2024-01-01,2\n,3\n", "must be there in every row; 1 are empty"),
         ("time,usd\n2024-01-01,much\n", "usd must be numbers; got 'much'"),
     ],
@@ -98,5 +109,30 @@ def test_the_detectors_of_the_total_alarm_as_they_do_alone():
         pd.testing.assert_frame_equal(mine.reset_index(drop=True), alone, check_dtype=False)
     assert found.alarms["known_at"].min() == hours[801]
     assert found.hours == len(usd)
-    assert len(scan_series(usd, [UserShare(10.0)])) == 0
+    with pytest.raises(SettingError, match="channel 'total'; got user share"):
+        scan_series(usd, [UserShare(10.0)])
+    both = scan_series(usd, [UserShare(10.0), FixedThreshold(50, channel="total")])
+    assert both.notes[-1].endswith("what a total does not say: user share.")
+    assert "only these judge: fixed threshold." not in " ".join(both.notes)  # all that are left do
     assert len(scan_series(usd, [FixedThreshold(usd_per_hour=50, channel="total")])) == 1
+
+
+def test_what_is_planned_is_taken_out_of_a_total_and_what_is_not_of_it_is_said():
+    """Three times the dollars of a day of Berlin: told of is what comes on top of the plan."""
+    hours = pd.date_range("2024-08-05", periods=96, freq="h", tz="UTC")
+    usd = pd.Series(10.0, index=hours)
+    day = (hours >= "2024-08-06T22:00Z") & (hours < "2024-08-07T22:00Z")
+    usd[day] *= 3
+    plan = Planned(datetime(2024, 8, 7), datetime(2024, 8, 8), 3.0)
+    watching, zone = [FixedThreshold(15.0, channel="total")], "Europe/Berlin"
+    assert len(scan_series(usd, watching, time_zone=zone)) == 1
+    beside = scan_series(usd, watching, time_zone=zone, planned=[plan])
+    assert len(beside) == 0
+    assert beside.planned[0].endswith("taken out before detectors listen.")
+    usd.iloc[60] += 30
+    found = scan_series(usd, watching, time_zone=zone, planned=[plan]).alarms
+    assert found["value_usd"].tolist() == [20.0]
+    part = replace(plan, features=("chat",))
+    found = scan_series(usd, watching, time_zone=zone, planned=[part])
+    assert (len(found), found.planned) == (1, ())
+    assert "not taken out, a total does not tell features" in found.notes[-1]

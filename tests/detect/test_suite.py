@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -129,7 +130,7 @@ GOOD = {"kind": "Detector", "baseline": {"kind": "HourOfWeek"}, "chart": CHART}
         ({"detectors": [GOOD | {"chart": {"kind": "HourOfDay"}}]}, r"chart.kind must be one of"),
         ({"detectors": [GOOD | {"baseline": CHART}]}, "baseline must be a Baseline"),
         ({"detectors": [{"kind": "UserShare"}]}, "daily_budget_usd"),
-        ({"detectors": [GOOD], "false_alarms_per_month": 0}, "must be above 0; got 0"),
+        ({"detectors": [GOOD], "false_alarms_per_month": 0}, "must be above 0 and finite; got 0"),
     ],
 )
 def test_what_is_wrong_is_one_line_with_its_place(data, line):
@@ -146,3 +147,56 @@ def test_unknown_names_and_broken_files_are_said(tmp_path):
     (tmp_path / "broken.toml").write_text("name = ")
     with pytest.raises(SettingError, match="not valid TOML"):
         load_suite(tmp_path / "broken.toml")
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ('kind = "Detector"\nbaseline = {kind = "HourOfWeek", weeks = 2.5}\n'
+         'chart = {kind = "CUSUM"}',
+         r"detectors\[0\].baseline.weeks must be a whole number; got 2.5"),
+        ('kind = "FixedThreshold"\nusd_per_hour = "a"',
+         r"detectors\[0\].usd_per_hour must be a number; got 'a'"),
+        ('kind = "FixedThreshold"\nusd_per_hour = true', "usd_per_hour must be a number; got True"),
+        ('kind = "FixedThreshold"\nusd_per_hour = nan', "usd_per_hour must be above 0; got nan"),
+        ('kind = "FixedThreshold"\nname = 3', "name must be text; got 3"),
+        ('kind = "FixedThreshold"\nchannel = ["total"]', "channel must be text; got"),
+        ('kind = ["FixedThreshold"]', "kind must be one of"),
+        ('kind = "Detector"\nbaseline = 3\nchart = {kind = "CUSUM"}',
+         "baseline must be a Baseline such as"),
+        ('kind = "Detector"\nbaseline = {kind = "HourOfWeek"}\n'
+         'chart = {kind = "CusumBank", ks = [1.0, "a"]}',
+         r"chart.ks must be a list of numbers; got \[1.0, 'a'\]"),
+        ('kind = "Detector"\nbaseline = {kind = "HourOfWeek"}\n'
+         'chart = {kind = "CUSUM", k = "x"}', "chart.k must be a number; got 'x'"),
+    ],
+)  # fmt: skip
+def test_a_setting_of_another_type_is_one_clear_line(tmp_path, rows, line):
+    file = tmp_path / "mine.toml"
+    file.write_text(f"[[detectors]]\n{rows}\n")
+    with pytest.raises(SettingError, match=line) as raised:
+        load_suite(file)
+    assert "\n" not in str(raised.value)
+    assert str(raised.value).startswith("mine.toml: ")
+
+
+@pytest.mark.parametrize("rate", ["true", "inf", "'1'", "0"])
+def test_a_budget_of_false_alarms_is_a_number_above_0(tmp_path, rate):
+    file = tmp_path / "mine.toml"
+    file.write_text(f"false_alarms_per_month = {rate}\n[[detectors]]\nkind = 'FixedThreshold'\n")
+    with pytest.raises(
+        SettingError, match="false_alarms_per_month must be above 0 and finite; got"
+    ):
+        load_suite(file)
+
+
+def test_settings_in_hours_are_whole_whoever_gives_them():
+    for make, line in (
+        (lambda: HourOfWeek(weeks=2.5), "weeks must be a whole number of at least 2; got 2.5"),
+        (lambda: TrailingMean(window_hours="a"), "window_hours must be a whole number"),
+        (lambda: FixedThreshold("a"), "usd_per_hour must be above 0; got 'a'"),
+        (lambda: HourOfWeek(min_weeks=0), "min_weeks must be at least 1; got 0"),
+    ):
+        with pytest.raises(SettingError, match=line):
+            make()
+    assert HourOfWeek(weeks=np.int64(4)).weeks == 4

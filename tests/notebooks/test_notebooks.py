@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from costsim.detect import Suite, seasonal_cusum, seasonal_z_score
 from costsim.errors import ReportError
 from costsim.report.notebook import find_notebook, notebook_names, run_notebook
 from costsim.simulation import load_scenario, simulate
@@ -32,10 +31,10 @@ SMALL = {
         "size": 0.02,
     },
     "50_replay_incident": {
-        "suite": "{suite}",  # tuning is notebook 30
+        "scenario": "{tenth}",
+        "suite": "default",  # tuning is notebook 30
         "replicates": 12,
         "calibration_runs": 8,
-        "closed_loop": False,  # by itself in tests/report/test_suite_replay.py
     },
     "60_incident_library": {"size": 0.02},
 }
@@ -43,18 +42,17 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A scenario, its records and a suite, as a user would have them."""
+    """A scenario, its records and one of another size, as a user would have them."""
     folder = tmp_path_factory.mktemp("files")
-    small = smaller(load_scenario("surprise-40k"), 0.02)
-    text = "\n".join(toml_lines(small.model_dump(exclude_defaults=True)))
-    (folder / "small.toml").write_text(text, encoding="utf-8")
+    for name, share in (("small", 0.02), ("tenth", 0.1)):  # a tenth has calls in every hour
+        part = smaller(load_scenario("surprise-40k"), share)
+        text = "\n".join(toml_lines(part.model_dump(exclude_defaults=True)))
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
     simulate(load_scenario(folder / "small.toml"), seed=7, out=folder / "records")
-    pair = Suite("pair", (seasonal_z_score(), seasonal_cusum()), 1.0, "a test")
-    suite = pair.write(folder / "pair.toml")
     return {
         "scenario": str(folder / "small.toml"),
         "records": str(folder / "records"),
-        "suite": str(suite),
+        "tenth": str(folder / "tenth.toml"),
     }
 
 
@@ -117,6 +115,10 @@ def test_runs_with_small_parameters(name: str, tmp_path: Path, files: dict[str, 
     assert not [o for o in outputs if o["output_type"] == "error"]
     assert not [o for o in outputs if o.get("name") == "stderr"], "a warning would be shown"
     assert any("image/png" in o.get("data", {}) for o in outputs)
+    if name == "50_replay_incident":  # the suite called, and somebody acted
+        looped = next(o["data"]["text/plain"] for o in outputs if "calls_lost" in str(o))
+        assert "NaT" not in str(looped)
+        assert "acted_at" in str(looped)
     kept = {source(c): c["outputs"] for c in cells(find_notebook(name)) if "keep_output" in tags(c)}
     for cell in cells(done):
         if source(cell) in kept:

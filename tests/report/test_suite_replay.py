@@ -14,14 +14,17 @@ from costsim.detect import (
     HourOfWeek,
     Suite,
     seasonal_z_score,
+    suite_members,
 )
 from costsim.report import SuiteReplay, replay_suite
 from costsim.study.duty import TOGETHER
 
 FEATURES = Detector(HourOfWeek(), CUSUM(h=2.0), name="features", channel="feature")
+THEIRS = tuple(d for d in suite_members() if d.name not in ("feed silence", "seasonal z-score"))
+"""The default suite's, so that every channel of it is heard in the closed loop."""
 SUITE = Suite(
-    "four",
-    (seasonal_z_score(), FEATURES, FeedSilence(HourOfWeek()), FixedThreshold(20.0)),
+    "many",
+    (seasonal_z_score(), FEATURES, FeedSilence(HourOfWeek()), FixedThreshold(20.0), *THEIRS),
     2.0,
     "a test",
 )
@@ -108,3 +111,33 @@ def test_it_draws_one_row_a_detector(manned: SuiteReplay) -> None:
     ax = manned.plot()
     assert [label.get_text() for label in ax.get_yticklabels()] == manned.acted["detector"].tolist()
     assert "SIMULATED surprise-40k, seed 7" in repr(manned.replay.card())
+
+
+def test_a_suite_of_15_minutes_is_replayed_in_quarters(surprise_run) -> None:
+    """What it saw, when it spoke and what was gone by then are those of its own bins."""
+    quarter = Suite(
+        "quarter",
+        (FixedThreshold(20.0), seasonal_z_score()),
+        bin_minutes=15,
+    )
+    duty = costsim.study.on_duty("surprise-40k", quarter, replicates=10, calibration_runs=1, seed=2)
+    manned = replay_suite(surprise_run.records, duty)
+    replay = manned.replay
+    start = pd.Timestamp("2024-08-09", tz="America/New_York")
+    first = quarter.scan(surprise_run.records, start=start).first().set_index("detector")
+    got = replay.alarms.set_index("detector")["time"]
+    assert (got == first["known_at"].reindex(got.index)).all()
+    assert (got.dt.minute % 60 != 0).any()  # not all on an hour
+    seen = replay.watching(before=1, hours=2)
+    assert seen["hour"].tolist()[:5] == [f"Mon 06:{m:02d}" for m in (0, 15, 30, 45)] + ["Mon 07:00"]
+    columns = ["timestamp", "feature_name", "total_cost_usd"]
+    onset = replay.incident["starts"]
+    rows = surprise_run.records.between(onset).to_pandas(columns)
+    calls = rows[rows["feature_name"] == "deep_analysis"].set_index("timestamp")["total_cost_usd"]
+    assert seen["burned_usd"].iloc[4] == pytest.approx(
+        calls[calls.index < onset + pd.Timedelta(minutes=15)].sum()
+    )
+    for row in manned.acted.dropna(subset=["alarm"]).to_dict("records"):
+        assert row["alarm_usd"] == pytest.approx(calls[calls.index < row["alarm"]].sum())
+        acted = calls[calls.index < row["alarm"] + pd.Timedelta(minutes=30)].sum()
+        assert row["day_usd"] == pytest.approx(acted)

@@ -276,12 +276,7 @@ def test_a_suite_on_duty_hears_what_the_same_suite_finds_in_the_records(tmp_path
         assert (burned["total_cost_nano"] - burned["counterfactual_cost_nano"]).sum() == expected
 
 
-def test_a_suite_on_duty_that_is_not_there_or_hears_what_nobody_does_is_refused(small, tmp_path):
-    from costsim.detect import NewUser, Suite
-
-    file = Suite("new", (NewUser(),)).write(tmp_path / "new.toml")
-    with pytest.raises(SettingError, match=r"channel of new user must be one of .* got 'new_user'"):
-        small(operations={"suite": str(file)})
+def test_a_suite_on_duty_that_is_not_there_is_refused(small):
     with pytest.raises(SettingError, match=r"operations.suite: suite must be one of 'default'"):
         small(operations={"suite": "nope"})
     with pytest.raises(SettingError, match="action 'kill' needs detectors or suite"):

@@ -109,3 +109,39 @@ def test_bad_times_are_one_clear_line(made, suite) -> None:
 def test_too_little_history_is_said(made, suite) -> None:
     short = made().between(BURST - timedelta(days=3))
     assert "need about 17 days" in watch_records(short, suite, as_of=BURST + HOUR).notes[0]
+
+
+def test_a_spike_and_the_silence_after_it_are_two_incidents(made, suite) -> None:
+    """The feed dies within the spike's third hour; each is told once, and the spike's end too."""
+    records = made(hours=3, until=3)
+    now = BURST + timedelta(hours=12)
+    found = watch_records(records, suite, as_of=now)
+    spike, silence = found.alerts
+    assert (spike.feature, spike.cause, silence.feature, silence.cause) == (
+        "chat", "volume", None, "silence",
+    )  # fmt: skip
+    assert spike.excess_usd == pytest.approx(60, rel=0.02)
+    assert spike.culprits.endswith("$60.00")
+    assert (spike.start, spike.end) == (BURST, BURST + timedelta(hours=3))
+    assert silence.start >= spike.end
+    assert silence.excess_usd is None
+    assert silence.culprits == ""
+    assert silence.title.startswith("LLM spend: no call with a price since Thu")
+    again = watch_records(records, suite, found.memory, as_of=now)
+    assert (again.alerts, again.open) == ((), 2)
+    # the spike is over by the next day; the silence goes on, also once that was told
+    later = watch_records(records, suite, found.memory, as_of=BURST + timedelta(hours=30))
+    assert [(alert.kind, alert.cause) for alert in later.alerts] == [("ended", "volume")]
+    assert later.open == 1
+    last = watch_records(records, suite, later.memory, as_of=BURST + timedelta(hours=31))
+    assert (last.alerts, last.open) == ((), 1)
+
+
+def test_how_old_the_last_record_is_is_said(made, suite) -> None:
+    records = made()
+    end = records.period[1]
+    dead = watch_records(records, suite, as_of=end + timedelta(days=800, hours=3))
+    assert dead.calm
+    assert dead.notes[0].startswith("The last record is 800 days old, of ")
+    quick = watch_records(records, suite, as_of=end + timedelta(hours=3))
+    assert not [note for note in quick.notes if "days old" in note]

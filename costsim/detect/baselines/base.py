@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import inf
+from numbers import Integral, Real
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -108,15 +109,19 @@ class Baseline(Protocol):
         ...
 
 
-def at_least(what: str, got: float, least: float) -> None:
-    """Check a setting against its lower bound.
+def at_least(what: str, got: object, least: float) -> None:
+    """Check a setting against its lower bound; where that is whole, as of hours, so must it be.
 
     Raises
     ------
     SettingError
-        It is below the bound, or no number.
+        It is below the bound, or no number, or no whole one.
     """
-    if not got >= least:
+    whole = isinstance(least, Integral)
+    kind, name = (Integral, "a whole number") if whole else (Real, "a number")
+    if isinstance(got, bool) or not isinstance(got, kind) or not isinstance(got, Real):
+        raise SettingError(f"{what} must be {name} of at least {least}; got {got!r}")
+    if not float(got) >= least:
         raise SettingError(f"{what} must be at least {least}; got {got!r}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Protocol, Self, runtime_checkable
 
 from costsim.detect.hours import FloatArray
@@ -50,13 +51,13 @@ class Chart(Protocol):
         ...
 
 
-def positive(what: str, got: float) -> None:
-    """Check that a limit is above 0 (infinity never fires).
+def positive(what: str, got: object) -> None:
+    """Check that a limit is a number above 0 (infinity never fires).
 
     Raises
     ------
     SettingError
         It is not.
     """
-    if not got > 0:
+    if isinstance(got, bool) or not isinstance(got, Real) or not float(got) > 0:
         raise SettingError(f"{what} must be above 0; got {got!r}")
