@@ -65,6 +65,12 @@ class Detector(SeriesDetectorBase):
     false alarms come several times as often: calibrate on ordinary weeks before comparing. The
     baseline's hours are hours whatever the bin; the chart counts bins.
 
+    References
+    ----------
+    Alwan and Roberts, Time-series modeling for statistical process control, Journal of Business and
+    Economic Statistics 6 (1988): charts of what a forecast leaves over.
+    Montgomery, Introduction to Statistical Quality Control: the charts.
+
     Examples
     --------
     >>> import numpy as np, pandas as pd

@@ -49,6 +49,10 @@ class ExcessDollars(SteppedDetector):
     high one and then misses what is large at night; twice the users need twice the limit. A
     median expected of skewed hours lies below their mean, and the difference adds up to a bias.
 
+    References
+    ----------
+    Bauer and Hackl, The use of MOSUMs for quality control, Technometrics 20 (1978): moving sums.
+
     Examples
     --------
     >>> import numpy as np

@@ -51,6 +51,14 @@ class NaiveZScore(SeriesDetectorBase):
     all bins of the window. The statistic is the largest z of the
     monitored hours in the window, which is right for the first alarm.
 
+    What fails: an incident in the window raises the mean and, more, the scatter that it is held
+    against, so after some hours no hour is flagged, however much is spent: see `blind_after`.
+
+    References
+    ----------
+    Shiffler, Maximum z scores and outliers, The American Statistician 42 (1988): how large a z can
+    be inside its own window.
+
     Examples
     --------
     >>> import numpy as np

@@ -341,3 +341,25 @@ def test_a_watch_after_others_is_one_begun_anew(detector):
     for start, end in zip(starts, [*starts[1:], len(series)], strict=True):
         anew = detector.statistic(values[:, :end], hours[:end], start, 15)
         np.testing.assert_array_equal(found[:, start:end], anew[:, start:])
+
+
+def _documented():
+    """Exported classes of settings: detectors, rules, baselines and charts."""
+    things = {name: getattr(detect, name) for name in detect.__all__}
+    return [
+        name
+        for name, thing in things.items()
+        if inspect.isclass(thing)
+        and dataclasses.is_dataclass(thing)
+        and (hasattr(thing, "first_alarm_for") or hasattr(thing, "begin"))
+    ]
+
+
+@pytest.mark.parametrize("name", _documented())
+def test_it_says_where_it_comes_from_and_detectors_when_they_fail(name: str) -> None:
+    thing = getattr(detect, name)
+    said = inspect.getdoc(thing) or ""
+    assert "\nReferences\n----------\n" in said
+    assert "\nExamples\n--------\n" in said
+    if hasattr(thing, "first_alarm_for") and name not in {*DUMMIES, "Detector"}:
+        assert "What fails: " in said

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from costsim.detect import AlwaysAlarm, NeverAlarm, RandomAlarm
-from costsim.detect.dummies import _mixed
+from costsim.detect.dummies.random_alarm import _mixed
 from costsim.errors import SettingError
 
 HOURS = np.arange(2000) % 168

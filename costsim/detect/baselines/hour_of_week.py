@@ -82,6 +82,12 @@ class HourOfWeek:
     Where the clock goes back an hour of the week comes twice, and the first is the newest
     occurrence for the second.
 
+    References
+    ----------
+    Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd edition (2021), section
+    5.2: the seasonal naive method, of which this is the median. Rousseeuw and Croux, Alternatives
+    to the median absolute deviation, JASA 88 (1993): the scatter.
+
     Examples
     --------
     >>> import numpy as np

@@ -41,6 +41,11 @@ class TrailingMean:
     57% of the mean, so z = 3 needs 13.5 times the usual at the trough and 1.5 times at the peak.
     An incident that lasts moves into the window hour by hour and blinds the baseline.
 
+    References
+    ----------
+    Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd edition (2021), section
+    5.2: the mean method.
+
     Examples
     --------
     >>> import numpy as np

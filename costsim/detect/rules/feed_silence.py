@@ -60,6 +60,11 @@ class FeedSilence(SteppedDetector):
     hours to be noticed. Baselines that follow the mean forget within their window what life was
     like.
 
+    References
+    ----------
+    Lucas, Counted data CUSUMs, Technometrics 27 (1985): counts that are too few, and the time
+    between events.
+
     Examples
     --------
     >>> import numpy as np

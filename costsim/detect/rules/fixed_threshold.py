@@ -34,6 +34,14 @@ class FixedThreshold(Rule):
     So it is known sooner, and a burst of minutes alarms that an hour would average away:
     calibrate for the bin.
 
+    What fails: one limit serves every feature and every hour. A product that grows passes it each
+    day; what stays below it, at night or for weeks, is never told, whatever it adds up to.
+
+    References
+    ----------
+    Montgomery, Introduction to Statistical Quality Control: limits that are not of the
+    process's own scatter say nothing of whether it has changed.
+
     Examples
     --------
     >>> rule = FixedThreshold(usd_per_hour=20.0)

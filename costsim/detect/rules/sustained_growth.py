@@ -49,6 +49,11 @@ class SustainedGrowth(SteppedDetector):
     and after a step the growth is gone again a week later. A week of holidays makes the next
     one look like growth.
 
+    References
+    ----------
+    Western Electric, Statistical Quality Control Handbook (1956): several in a row past a nearer
+    limit, instead of one past a far one.
+
     Examples
     --------
     >>> import numpy as np

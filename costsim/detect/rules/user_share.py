@@ -38,6 +38,15 @@ class UserShare(Rule):
     The user is then the dearest one of those minutes, and a burst of minutes alarms that an
     hour would average away: calibrate for the bin.
 
+    What fails: ten users who each spend half as much, or one behind ten accounts, are not seen; a
+    large customer passes it each day in order; and a budget that is out of date sets a limit that
+    is.
+
+    References
+    ----------
+    Cormode and Muthukrishnan, What's hot and what's not: tracking most frequent items dynamically,
+    ACM Transactions on Database Systems 30 (2005): those above a share of the whole.
+
     Examples
     --------
     >>> rule = UserShare(daily_budget_usd=1_800.0)

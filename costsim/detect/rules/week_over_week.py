@@ -48,6 +48,11 @@ class WeekOverWeek(SteppedDetector):
     much as an hour does; a holiday a week ago alarms today; an incident that lasts is compared
     with itself after a week and goes unseen; growth below `ratio` a week is never seen.
 
+    References
+    ----------
+    Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd edition (2021), section
+    5.2: the seasonal naive method.
+
     Examples
     --------
     >>> import numpy as np

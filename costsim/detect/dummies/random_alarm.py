@@ -1,10 +1,9 @@
-"""Detectors that know nothing: what stands beside every table of those that should."""
+"""Alarms at random."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import inf
-from typing import ClassVar, Self
 
 import numpy as np
 
@@ -116,103 +115,3 @@ def _mixed(words: np.ndarray) -> np.ndarray:
 
 def _mixed_one(word: np.uint64) -> np.uint64:
     return np.uint64(_mixed(np.array([word]))[0])
-
-
-@dataclass(frozen=True)
-class _Constant(SteppedDetector):
-    """One statistic in every hour, whatever was spent."""
-
-    _VALUE: ClassVar[float]
-    _WORDS: ClassVar[str]
-
-    limit: float = 1.0
-    name: str = ""
-    channel: str = "total"
-
-    def __post_init__(self) -> None:
-        positive("limit", self.limit)
-        checked_channel(self.channel)
-
-    @property
-    def threshold(self) -> float:
-        """A limit without effect."""
-        return self.limit
-
-    def with_threshold(self, threshold: float) -> Self:
-        """Give the same dummy with another limit."""
-        return replace(self, limit=threshold)
-
-    def describe(self) -> str:
-        """Say in one line of words what it does."""
-        return f"{self.name} on {self.channel}: alarms in {self._WORDS} hour"
-
-    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _ConstantState:
-        """Start."""
-        return _ConstantState(self._VALUE)
-
-
-class _ConstantState:
-    def __init__(self, value: float) -> None:
-        self._value = value
-
-    def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
-        return np.full_like(values, np.nan), np.full_like(values, self._value)
-
-    def restart(self) -> None:
-        """There is nothing to forget."""
-
-
-@dataclass(frozen=True)
-class AlwaysAlarm(_Constant):
-    """Alarm in every known hour, at any threshold: the least delay there is, at any price.
-
-    Parameters
-    ----------
-    limit : float
-        Has no effect, because the statistic is infinite; above 0.
-    name : str
-        How tables and alarms call it.
-    channel : str
-        Which series it pretends to read.
-
-    Raises
-    ------
-    SettingError
-        A setting is outside its bounds.
-
-    Notes
-    -----
-    No threshold calms it (but infinity), so it cannot be calibrated to a number of false alarms.
-
-    Examples
-    --------
-    >>> AlwaysAlarm().first_alarm([0.0, 0.0], [0, 1], start=1).tolist()
-    [1]
-    """
-
-    _VALUE = inf
-    _WORDS = "every"
-
-    name: str = "always"
-
-
-@dataclass(frozen=True)
-class NeverAlarm(_Constant):
-    """Never alarm, at any threshold: what an incident costs when nobody looks.
-
-    Settings are those of `AlwaysAlarm`.
-
-    Notes
-    -----
-    No threshold wakes it, so it keeps every number of false alarms and misses every incident.
-
-    Examples
-    --------
-    >>> NeverAlarm().first_alarm([0.0, 1e9], [0, 1]).tolist()
-    [-1]
-    """
-
-    _VALUE = 0.0
-    _WORDS = "no"
-
-    name: str = "never"
