@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date, time
+from numbers import Integral, Real
 from typing import Any
 
 
@@ -23,7 +24,11 @@ def toml_value(value: Any) -> str:
         return "[" + ", ".join(toml_value(each) for each in value) + "]"
     if isinstance(value, str | bool):  # JSON's escapes are TOML's
         return json.dumps(value, ensure_ascii=False)
-    return value.isoformat() if isinstance(value, date | time) else repr(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Integral):
+        return repr(int(value))
+    return repr(float(value)) if isinstance(value, Real) else repr(value)  # NumPy's, too
 
 
 def toml_key(name: str) -> str:

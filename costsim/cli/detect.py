@@ -155,11 +155,11 @@ def _print_incidents(incidents: Incidents, time_zone: str, show_users: bool) -> 
     from costsim.show.formats import weekday_time
 
     for number, one in enumerate(incidents, start=1 + incidents.left_out):
-        since = one.start.tz_convert(time_zone)
-        known, until = (weekday_time(time, time_zone) for time in (one.known_at, one.end))
+        since, until = (time.tz_convert(time_zone) for time in (one.start, one.end))
         print_wrapped(
-            f"incident {number}: from {since:%a %Y-%m-%d %H:%M}, known {known}, last alarm "
-            f"{until}: {one.words()}"
+            f"incident {number}: from {since:%a %Y-%m-%d %H:%M}, known "
+            f"{weekday_time(one.known_at, time_zone)}, last alarm {until:%a %Y-%m-%d %H:%M}: "
+            f"{one.words()}"
         )
         who = culprit_words(one, show_users=show_users)
         if who:

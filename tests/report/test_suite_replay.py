@@ -113,6 +113,7 @@ def test_it_draws_one_row_a_detector(manned: SuiteReplay) -> None:
     assert "SIMULATED surprise-40k, seed 7" in repr(manned.replay.card())
 
 
+@pytest.mark.slow
 def test_a_suite_of_15_minutes_is_replayed_in_quarters(surprise_run) -> None:
     """What it saw, when it spoke and what was gone by then are those of its own bins."""
     quarter = Suite(
