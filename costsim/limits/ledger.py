@@ -459,6 +459,8 @@ class MemoryLedger(InBlocks, Operated):
         return now
 
     def _happen(self, now: int) -> None:
+        if not self._standing.holds_at(now):  # what runs out is charged under what holds by then
+            self._stand(self._standing.controls, now)
         while self._leases and self._leases[0].ends_us <= now:
             hold = self._leases.popleft()
             if hold.state == "held":

@@ -84,9 +84,9 @@ def test_a_suite_brings_its_plan_in_its_file(tmp_path):
     [
         ("starts = 2024-08-16T00:00:00", "ends must lie after starts"),
         ("calls_scale = 0", "calls_scale must be above 0 and finite; got 0"),
-        ("calls_scale = true", "calls_scale must be above 0 and finite; got True"),
+        ("calls_scale = true", "calls_scale must be a number; got True"),
         ("starts = 2024-08-12T00:00:00Z", "starts must be a local time without an offset"),
-        ('features = "chat"', r"features must be a list of names; got 'chat'"),
+        ('features = "chat"', r"features must be a list of texts; got 'chat'"),
         ("factor = 2", r"planned\[0\].factor is no setting of Planned; allowed: \['account'"),
     ],
 )

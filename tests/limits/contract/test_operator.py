@@ -57,6 +57,16 @@ def test_a_set_holds_at_once_keeps_what_was_counted_and_ends_by_itself(ledger, c
     assert sum(ledger.usage(ANN)["user", "hour_usd"][:2]) == 1.8 * USD  # counted on
 
 
+def test_a_lease_that_runs_out_unseen_is_charged_under_what_holds_when_it_is_seen(maker, clock):
+    caps = {"lease_seconds": 120, "organisation": {"month_usd": 2, "alert_at": [0.5]}}
+    ledger = maker(parse_limits({"name": "t", "enforce_organisation": False} | caps), clock)
+    order(ledger, "grant", Target("organisation"), add_usd=0.7, lasts_us=HOUR)
+    assert ask(ledger, "a", 1.0)
+    clock.now += 9 * HOUR  # the lease is over, and the grant: half of $2 is reached, not of $2.70
+    assert ask(ledger, "b", 0.0)
+    assert [(alert.share, alert.at_us) for alert in ledger.alerts] == [(0.5, clock.now)]
+
+
 def test_a_cap_that_no_file_had_counts_from_its_order_on_and_is_found_again(ledger, clock):
     target = Target("feature", "search")
     ask(ledger, "before", 0.2, BOB)
