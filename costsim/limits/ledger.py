@@ -297,6 +297,10 @@ class MemoryLedger(InBlocks, Operated):
             slots, account.units, account.periods, len(slots), hold.nano, hold.asked.tokens,
             cost_nano, tokens, accounts.settled, accounts.held,
         )  # fmt: skip
+        self._tell_levels()
+
+    def _tell_levels(self) -> None:
+        accounts = self._accounts
         if accounts.watched < len(accounts.watches):
             self.alerts += accounts.reached(self._now)
 
@@ -311,6 +315,7 @@ class MemoryLedger(InBlocks, Operated):
             if self._journal is not None:
                 self._write("x", now, call_id)
             self._drop(hold)
+            self._tell_levels()  # an order's end may have brought one down to what is settled
             self._resolve(hold, "released", now)
             return True
 
@@ -429,8 +434,7 @@ class MemoryLedger(InBlocks, Operated):
             slots, account.units, account.periods, len(slots),
             cost_nano, tokens, calls, accounts.settled,
         )  # fmt: skip
-        if accounts.watched < len(accounts.watches):
-            self.alerts += accounts.reached(self._now)
+        self._tell_levels()
 
     def _drop(self, hold: _Hold) -> None:
         account, held = hold.account, self._accounts.held
@@ -459,8 +463,6 @@ class MemoryLedger(InBlocks, Operated):
         return now
 
     def _happen(self, now: int) -> None:
-        if not self._standing.holds_at(now):  # what runs out is charged under what holds by then
-            self._stand(self._standing.controls, now)
         while self._leases and self._leases[0].ends_us <= now:
             hold = self._leases.popleft()
             if hold.state == "held":

@@ -57,13 +57,16 @@ def test_a_set_holds_at_once_keeps_what_was_counted_and_ends_by_itself(ledger, c
     assert sum(ledger.usage(ANN)["user", "hour_usd"][:2]) == 1.8 * USD  # counted on
 
 
-def test_a_lease_that_runs_out_unseen_is_charged_under_what_holds_when_it_is_seen(maker, clock):
+@pytest.mark.parametrize("ends", ["settle", "release"])
+def test_a_level_that_an_orders_end_brings_down_is_told_as_the_next_call_ends(maker, clock, ends):
     caps = {"lease_seconds": 120, "organisation": {"month_usd": 2, "alert_at": [0.5]}}
     ledger = maker(parse_limits({"name": "t", "enforce_organisation": False} | caps), clock)
     order(ledger, "grant", Target("organisation"), add_usd=0.7, lasts_us=HOUR)
     assert ask(ledger, "a", 1.0)
     clock.now += 9 * HOUR  # the lease is over, and the grant: half of $2 is reached, not of $2.70
     assert ask(ledger, "b", 0.0)
+    assert ledger.alerts == []
+    assert ledger.settle("b", 0) if ends == "settle" else ledger.release("b")
     assert [(alert.share, alert.at_us) for alert in ledger.alerts] == [(0.5, clock.now)]
 
 
