@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from costsim.tracking.alerts import Kind
 
 _DOES: Final = {
-    "downgrade": "calls of features that can wait go to cheaper models until",
-    "shut": "features that can wait are refused until",
+    "downgrade": "the level's features, or all that can wait, go to cheaper models until",
+    "shut": "the level's features, or all that can wait, are refused until",
     "deny": "everything is refused until",
 }
 

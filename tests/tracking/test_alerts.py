@@ -93,4 +93,4 @@ def test_levels_of_the_budget_are_delivered_as_they_fire(server):
         ("LLM budget: 70% of $10.00 is spent", "warning"),
         ("LLM budget: 95% of $10.00 is spent", "failure"),
     ]
-    assert "features that can wait are refused until 1970-02-01" in server.got[1]["message"]
+    assert "or all that can wait, are refused until 1970-02-01" in server.got[1]["message"]

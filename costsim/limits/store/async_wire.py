@@ -7,28 +7,19 @@ import time
 from typing import Any
 
 from costsim.errors import StoreError
-from costsim.limits.store.budget import ALL, TRY, Budget, NotAskedError, OutOfTimeError, Turns
-from costsim.limits.store.wire import SPENT, Ask, cannot_serve, own_settings, silent
+from costsim.limits.store.budget import TRY, Budget, NotAskedError, OutOfTimeError, Turns
+from costsim.limits.store.wire import SPENT, Ask, Asking, cannot_serve, silent
 
 _MOST_AT_ONCE = 4  # connections of one event loop, whose work is most of the time there
 
 
-class AsyncWire:
-    """:class:`Wire` for one event loop."""
+class AsyncWire(Asking):
+    """:class:`costsim.limits.store.wire.Wire` for one event loop."""
 
     def __init__(self, client: Any, deadline: float) -> None:
-        from redis import exceptions
-
-        self._class, self._keys = own_settings(client, deadline, asynchronous=True)
-        self._deadline = deadline
-        self._idle: list[Any] = []
+        super().__init__(client, deadline, asynchronous=True)
         self._turns = Turns(_MOST_AT_ONCE)
         self._heard = 0.0
-        self._lost = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
-        self._late = (exceptions.TimeoutError, TimeoutError)
-        self._refused = exceptions.AuthenticationError
-        self._answered = exceptions.ResponseError
-        self._unknown = exceptions.NoScriptError
 
     async def send(self, ask: Ask, budget: Budget | None = None) -> Any:
         """The answer; arguments and errors as :meth:`Wire.send`.
@@ -41,9 +32,7 @@ class AsyncWire:
             raise NotAskedError("Redis did not answer those who asked before")
         begun, answered = time.monotonic(), False
         try:
-            limit = ALL * self._deadline if budget is None else budget.limit(begun - came)
-            if limit <= 0:
-                raise OutOfTimeError(SPENT)
+            limit = self._limit_of(budget, begun - came)
             async with asyncio.timeout(limit):
                 answer = await self._tried(ask)
             self._heard, answered = time.monotonic(), True
@@ -51,7 +40,7 @@ class AsyncWire:
         except (StoreError, self._refused):  # it answers that it does not serve
             raise
         except self._lost as error:
-            if budget is not None and budget.answered and isinstance(error, self._late):
+            if self._only_slow(error, budget):
                 raise OutOfTimeError(SPENT) from error
             if self._heard < max(begun, time.monotonic() - TRY / 2 * self._deadline):
                 self._turns.call_off()  # nobody else was answered meanwhile

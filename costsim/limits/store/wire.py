@@ -129,24 +129,42 @@ def silent(deadline: float, error: Exception) -> StoreError:
     return StoreError(f"Redis did not answer in {deadline:g} s: {error}".rstrip(": "))
 
 
-class Wire:
-    """Blocking questions from any number of threads; each connection serves one at a time."""
+class Asking:
+    """What both wires know: where to connect, how long to wait, and what may come of a question."""
 
-    def __init__(self, client: Any, deadline: float) -> None:
+    def __init__(self, client: Any, deadline: float, *, asynchronous: bool) -> None:
         from redis import exceptions
 
-        self._class, self._keys = own_settings(client, deadline, asynchronous=False)
+        self._class, self._keys = own_settings(client, deadline, asynchronous=asynchronous)
         self._deadline = deadline
-        said = ("password", "credential_provider", "client_name", "db")
-        self._greetings = 1 + sum(bool(self._keys.get(key)) for key in said)  # of a new connection
-        self._greetings += "SSL" in self._class.__name__
         self._idle: list[Any] = []
-        self._process = os.getpid()
         self._lost = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
         self._late = (exceptions.TimeoutError, TimeoutError)
         self._refused = exceptions.AuthenticationError
         self._answered = exceptions.ResponseError
         self._unknown = exceptions.NoScriptError
+
+    def _limit_of(self, budget: Budget | None, waited: float) -> float:
+        """Seconds for the next question."""
+        limit = ALL * self._deadline if budget is None else budget.limit(waited)
+        if limit <= 0:
+            raise OutOfTimeError(SPENT)
+        return limit
+
+    def _only_slow(self, error: Exception, budget: Budget | None) -> bool:
+        """Whether the decision's time is over, and not the store away."""
+        return budget is not None and budget.answered and isinstance(error, self._late)
+
+
+class Wire(Asking):
+    """Blocking questions from any number of threads; each connection serves one at a time."""
+
+    def __init__(self, client: Any, deadline: float) -> None:
+        super().__init__(client, deadline, asynchronous=False)
+        said = ("password", "credential_provider", "client_name", "db")
+        self._greetings = 1 + sum(bool(self._keys.get(key)) for key in said)  # of a new connection
+        self._greetings += "SSL" in self._class.__name__
+        self._process = os.getpid()
 
     def send(self, ask: Ask, budget: Budget | None = None) -> Any:
         """The answer.
@@ -162,9 +180,7 @@ class Wire:
             There was none in time, or the server cannot serve now.
         """
         begun = time.monotonic()
-        limit = ALL * self._deadline if budget is None else budget.limit(0.0)
-        if limit <= 0:
-            raise OutOfTimeError(SPENT)
+        limit = self._limit_of(budget, 0.0)
         answered = False
         try:
             answer = self._tried(ask, begun + limit)
@@ -173,7 +189,7 @@ class Wire:
         except (StoreError, self._refused):  # it answers that it does not serve
             raise
         except self._lost as error:
-            if budget is not None and budget.answered and isinstance(error, self._late):
+            if self._only_slow(error, budget):
                 raise OutOfTimeError(SPENT) from error
             raise silent(self._deadline, error) from error
         finally:
