@@ -11,7 +11,7 @@ import numpy as np
 from costsim.simulation.draws import call_keys, threshold
 from costsim.simulation.kernel_layout import BILLED, Block
 from costsim.simulation.loop_tables import DAY_BITS, INDEX_BITS
-from costsim.simulation.ordering import in_order
+from costsim.simulation.ordering import in_order, in_order_by_user
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,6 +88,30 @@ def block_of_days(days: Sequence[Sequence[Calls]], recorder: Recorder, tables: L
     return Block(**found)
 
 
+def block_by_user(
+    days: Sequence[Sequence[Calls]], recorder: Recorder, tables: LoopTables, users: int
+) -> tuple[Block, NDArray[np.int64]]:
+    """The same calls, each user's after the other's, and where each user's begin.
+
+    Parameters
+    ----------
+    users : int
+        How many there are.
+
+    Returns
+    -------
+    Block
+        In order of (user, time, sequence).
+    numpy.ndarray of shape (users + 1,)
+        The row of each user's first call; at the end, how many calls there are.
+    """
+    made = [calls for groups in days for calls in _made(groups)]
+    if not made:
+        return block_of_days(days, recorder, tables), np.zeros(users + 1, np.int64)
+    block = Block(**_columns(made, recorder, tables, Block._fields, in_order_by_user))
+    return block, np.cumsum([0, *np.bincount(block.user, minlength=users)])
+
+
 def without_incidents(groups: Sequence[Calls]) -> list[Calls]:
     """The calls as they would have been if nothing had gone wrong."""
     plain = (g if g.variant.incident is None else g.before for g in groups)
@@ -110,9 +134,13 @@ def _made(groups: Sequence[Calls]) -> list[Calls]:
 
 
 def _columns(
-    groups: Sequence[Calls], recorder: Recorder, tables: LoopTables, names: Sequence[str]
+    groups: Sequence[Calls],
+    recorder: Recorder,
+    tables: LoopTables,
+    names: Sequence[str],
+    ordered: Callable[..., NDArray[Any]] = lambda *columns: in_order(*columns)[0],
 ) -> dict[str, NDArray[Any]]:
-    """Some columns of the calls of some groups, in the written order.
+    """Some columns of the calls of some groups, in the written order or as `ordered` says.
 
     What is the same for all calls of a group is written once, in order.
     """
@@ -127,8 +155,10 @@ def _columns(
         for number, calls in zip(streams, groups, strict=True)
     )
     user = joined(calls.user for calls in groups)
-    order, time = in_order(joined(calls.time_us for calls in groups), user, sequence)
-    which = np.repeat(np.arange(len(groups), dtype=np.int16), sizes).take(order)
+    time = joined(calls.time_us for calls in groups)
+    order = ordered(time, user, sequence)
+    small: Any = np.int16 if len(groups) < 1 << 15 else np.int64
+    which = np.repeat(np.arange(len(groups), dtype=small), sizes).take(order)
     latency = [recorder.latency(calls) for calls in groups]
     keys = (call_keys(recorder.demand.seed, c.feature, c.cohort, c.day, c.index) for c in groups)
 
@@ -143,7 +173,7 @@ def _columns(
         return -1 if found is None else found
 
     made: dict[str, Callable[[], NDArray[Any]]] = {
-        "time_us": lambda: time,
+        "time_us": lambda: time.take(order),
         "user": lambda: user.take(order),
         "sequence": lambda: sequence.take(order),
         "key": lambda: drawn(keys, np.uint64),

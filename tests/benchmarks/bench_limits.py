@@ -16,6 +16,7 @@ from joblib.externals.loky import get_reusable_executor
 from costsim.simulation import load_scenario
 from costsim.study import recommend_limits
 from costsim.study.launch.month import launch_month
+from costsim.study.launch.month_calls import MonthCalls
 from costsim.study.launch.rehearsal import Rehearsal
 
 JOBS, SEEDS, CHECKED = 2, 20, 8
@@ -26,7 +27,7 @@ def rows() -> list[tuple[str, float, str]]:
     scenario = load_scenario("surprise-40k")
     month = launch_month(scenario)
     start = perf_counter()
-    calls = len(Rehearsal(month, 0).block().time_us)
+    calls = len(MonthCalls(Rehearsal(month, 0)).by_user.block.time_us)
     found = [(f"draw a month of {calls / 1e6:.1f}M calls", perf_counter() - start, "one process")]
     for count in (64, 256):
         before, start = _processor_seconds(), perf_counter()

@@ -65,10 +65,15 @@ def as_sized(tables, block, row, epoch, request):
 
 
 def noted(tables, block, request, who, sums):
-    """Book the dollars of some users' calls, none of them refused, by the minute."""
+    """Book the dollars of some users' calls, none of them refused, by the minute.
+
+    Calls come in order of time, or each user's do.
+    """
     epoch = 0
     for row in range(len(block.time_us)):
         time, user = block.time_us[row], block.user[row]
+        if row > 0 and time < block.time_us[row - 1]:  # the next user's month
+            epoch = 0
         while epoch + 1 < len(tables.epochs) and tables.epochs[epoch + 1] <= time:
             epoch += 1
         if who[user]:
@@ -80,7 +85,8 @@ def noted(tables, block, request, who, sums):
 def made_as_meant(begin, tables, block, request, spans, rules, meant, windows, open_calls):
     """Add up calls of which none is refused, and find how full each user's windows are.
 
-    Calls come in order of time. What ends at a moment is settled before what arrives at it.
+    Calls come in order of time, or each user's do. What ends at a moment is settled before what
+    arrives at it.
 
     Parameters
     ----------
@@ -108,6 +114,9 @@ def made_as_meant(begin, tables, block, request, spans, rules, meant, windows, o
         if open_calls.free[0] < 0:
             return row
         time, user = block.time_us[row], block.user[row]
+        if row > 0 and time < block.time_us[row - 1]:  # the next user's month
+            epoch = 0
+            window[:] = 0
         while epoch + 1 < len(tables.epochs) and tables.epochs[epoch + 1] <= time:
             epoch += 1
         for period in range(1, 4):

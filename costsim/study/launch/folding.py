@@ -18,7 +18,6 @@ from costsim.limits.ladder import ACTING
 from costsim.limits.rules import rules_of
 from costsim.prices.unit import PICO_PER_NANO
 from costsim.simulation.compiled_rules import compile_rules
-from costsim.simulation.kernel_layout import Block
 from costsim.study.launch.as_meant_kernel import (
     IN_MONTH,
     MEANT,
@@ -32,6 +31,7 @@ from costsim.study.launch.as_meant_kernel import (
     Windows,
 )  # fmt: skip
 from costsim.study.launch.compiled_sums import sums_kernel_of
+from costsim.study.launch.month_calls import MonthCalls
 from costsim.study.launch.summing import SummedAdmission, by_minute, sums_of, user_rules
 from costsim.study.launch.tally import LimitTally, nothing_tallied, rule_count
 
@@ -60,13 +60,6 @@ class _AsMeant(NamedTuple):
     under_way: Ints
 
 
-class _ByUser(NamedTuple):
-    """Calls of some users, by user and time, and where each user's begin."""
-
-    block: Block
-    first: Ints
-
-
 def can_fold(rehearsal: Rehearsal, policy: Policy | None) -> bool:
     """Whether users have nothing to do with each other under these limits.
 
@@ -88,13 +81,13 @@ class FoldedMonth:
     Parameters
     ----------
     rehearsal : Rehearsal
-    block : Block
-        Its intended calls, in order.
+    calls : MonthCalls, optional
+        Its intended calls; by default all of them.
     """
 
-    def __init__(self, rehearsal: Rehearsal, block: Block) -> None:
+    def __init__(self, rehearsal: Rehearsal, calls: MonthCalls | None = None) -> None:
         self.rehearsal = rehearsal
-        self.block = block
+        self.intended = MonthCalls(rehearsal) if calls is None else calls
         self.end_us = rehearsal.month.range_us(rehearsal.month.days)[1]
         self.users = len(rehearsal.tables.arrays.tier_of)
         self._found: dict[object, _AsMeant] = {}
@@ -131,12 +124,8 @@ class FoldedMonth:
     ) -> Iterator[LimitTally]:
         """The month under each of some limits."""
         alone = [self._alone(policy, spent) for policy in policies]
-        free = {at: self.untouched(own) for at, own in enumerate(alone) if own is not None}
-        those = self._by_user(~np.logical_and.reduce([*free.values()])) if free else None
-        for at, (policy, own) in enumerate(zip(policies, alone, strict=True)):
-            found = None
-            if own is not None and those is not None:
-                found = self._folded(own, free[at], those, spent, policy, passed)
+        for policy, own in zip(policies, alone, strict=True):
+            found = None if own is None else self._folded(own, spent, policy, passed)
             yield self.simulate(policy, spent, passed) if found is None else found
 
     def _alone(self, policy: Policy, spent: SpendByMinute | None) -> Policy | None:
@@ -156,20 +145,18 @@ class FoldedMonth:
     def _folded(
         self,
         own: Policy,
-        free: Bools,
-        those: _ByUser,
         spent: SpendByMinute | None,
         policy: Policy,
         passed: PassedLimits | None,
     ) -> LimitTally | None:
         """The month where each user is alone; None where the organisation's cap may be reached."""
-        found, rules = self._as_meant(own), rule_count(own)
+        found, rules, free = self._as_meant(own), rule_count(own), self.untouched(own)
         there = self._tally(SIZED_MONTH, SIZED_WEEK, TOLD, found.cells, rules).of_users(free)
         if spent is not None and spent.needed:
             self.note(spent, own, free)
         admission = SummedAdmission(self.rehearsal, own, spent, watched=policy is not own)
         touched = np.flatnonzero(~free)
-        there = there.plus(admission.users(those.block, those.first, touched, self.end_us))
+        there = there.plus(admission.users(*self.intended.by_user, touched, self.end_us))
         if passed is not None:
             passed.add_accounts(admission.overspent)
         if policy is not own:
@@ -183,7 +170,7 @@ class FoldedMonth:
     def _dearest_nano(self, policy: Policy) -> int:
         """No call is held for more."""
         arrays, caps = self.rehearsal.tables.arrays, policy.request
-        tokens = int(self.block.input_tokens.max(initial=0))
+        tokens = int(self.intended.either.input_tokens.max(initial=0))
         tokens = min(tokens, caps.max_input_tokens or tokens)
         dearest = max(int(arrays.input_pico.max()), int(arrays.cached_pico.max()))
         pico = tokens * dearest + caps.max_output_tokens * int(arrays.output_pico.max())
@@ -197,7 +184,7 @@ class FoldedMonth:
     ) -> LimitTally:
         """The month of everybody, in the order of time."""
         admission = SummedAdmission(self.rehearsal, policy, spent)
-        found = admission.whole(self.block, self.end_us)
+        found = admission.whole(self.intended.by_time, self.end_us)
         if passed is not None:
             passed.add_accounts(admission.overspent)
         return found
@@ -206,7 +193,7 @@ class FoldedMonth:
         """Book dollars of users who are never refused, or without limits of all, by the minute."""
         sums = sums_of(self.rehearsal, (1, self.users, 1), 0, spent)
         tables = self.rehearsal.tables.arrays
-        sums_kernel_of("noted")(tables, self.block, _request(policy), users, sums)
+        sums_kernel_of("noted")(tables, self.intended.either, _request(policy), users, sums)
 
     def untouched(self, policy: Policy) -> Bools:
         """Users who are never refused, shape (users,)."""
@@ -253,24 +240,16 @@ class FoldedMonth:
             last=np.full(users, -1, np.int64),
         )
         spans = sums_of(self.rehearsal, (1, 1, 1), 0, None).spans
-        under_way, done = _open_calls(OPEN_CALLS), 0
+        under_way, done, block = _open_calls(OPEN_CALLS), 0, self.intended.either
         while (
             done := sums_kernel_of("made_as_meant")(
-                done, tables.arrays, self.block, request, spans, rules, meant, windows, under_way
+                done, tables.arrays, block, request, spans, rules, meant, windows, under_way
             )
-        ) < len(self.block.time_us):
+        ) < len(block.time_us):
             under_way = _more_open_calls(under_way)
         found = _AsMeant(meant.cells, meant.too_large > 0, windows.peaks, meant.under_way)
         self._found[key] = found
         return found
-
-    def _by_user(self, users: Bools) -> _ByUser:
-        own = self.block.user
-        rows = np.flatnonzero(users[own])
-        numbers = own[rows].astype(np.uint16 if self.users < 2**16 else np.int64)
-        rows = rows[np.argsort(numbers, kind="stable")]
-        first = np.cumsum([0, *np.bincount(numbers, minlength=self.users)])
-        return _ByUser(Block(*(column.take(rows) for column in self.block)), first)
 
     def _tally(self, month: int, week: int, calls: int, cells: Ints, rules: int) -> LimitTally:
         """Everybody's month where nothing is refused."""

@@ -18,6 +18,7 @@ from costsim.study.launch.candidates import CapRange, candidates, cap_range, wit
 from costsim.study.launch.folding import FoldedMonth
 from costsim.study.launch.gate import Gate, load_gate, parse_gate
 from costsim.study.launch.month import LaunchMonth, launch_month
+from costsim.study.launch.month_calls import MonthCalls
 from costsim.study.launch.recommendation import Recommendation
 from costsim.study.launch.rehearsal import Rehearsal
 from costsim.study.launch.search import (
@@ -195,7 +196,8 @@ def _prepared(
 ) -> tuple[Policy, dict[str, CapRange], list[str]]:
     """What is searched from, over which caps, and what a reader must know of it."""
     rehearsal = Rehearsal(month, seed, downgrades)
-    block = rehearsal.block()
+    meant = MonthCalls(rehearsal)
+    block = meant.either
     notes, cap = [], base.request.max_input_tokens
     start = base
     if cap is not None:
@@ -212,7 +214,7 @@ def _prepared(
                 f"max_input_tokens = {cap:,} refuses {share(shares[worst])} of the calls of "
                 f"{names[worst]} at any price; the search leaves it out."
             )
-    whole = FoldedMonth(rehearsal, block)
+    whole = FoldedMonth(rehearsal, meant)
     asked = with_caps(start, dict.fromkeys(("hour_usd", "day_usd", "month_usd"), 1.0), None, "one")
     ranges = {
         rule.cap: cap_range(whole.peaks(asked, rule) / 1e9)

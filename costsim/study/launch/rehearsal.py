@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from costsim.simulation.closed_run import needs_loop
 from costsim.simulation.demand import Demand
-from costsim.simulation.intents import Intents, block_of_days, intents_of, without_incidents
+from costsim.simulation.intents import Intents, intents_of, without_incidents
 from costsim.simulation.loop import Loop
 from costsim.simulation.loop_tables import LoopTables, tables_of
 from costsim.simulation.recording import Recorder
@@ -72,14 +72,6 @@ class Rehearsal:
             if day >= first:
                 today = [g.where((g.time_us >= start) & (g.time_us < end)) for g in groups]
                 yield end, [g for g in today if len(g)]
-
-    def block(self) -> Block:
-        """All intended calls of the month, as the admission kernel reads them."""
-        return self.block_of([groups for _, groups in self.groups()])
-
-    def block_of(self, days: Sequence[Sequence[Calls]]) -> Block:
-        """Those of some groups, day by day."""
-        return block_of_days(days, self.recorder, self.tables)
 
     def _day(self, end_us: int, groups: list[Calls]) -> RehearsedDay:
         intents = intents_of(groups, self.recorder, self.tables)

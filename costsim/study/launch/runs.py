@@ -11,6 +11,7 @@ from costsim.simulation.loop_tables import DAY_BITS, INDEX_BITS
 from costsim.study.launch.folding import FoldedMonth, can_fold
 from costsim.study.launch.level_hours import SpendByMinute
 from costsim.study.launch.measures import intended, measures
+from costsim.study.launch.month_calls import MonthCalls
 from costsim.study.launch.passed_limits import PassedLimits, pays_late
 from costsim.study.launch.rehearsal import Rehearsal
 from costsim.study.launch.tally import LimitTally, nothing_tallied, rule_count, tally
@@ -131,7 +132,7 @@ def folded_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
     days = [groups for _, groups in rehearsal.groups()]
     spent = {name: SpendByMinute(rehearsal, policy) for name in (OPEN, policy.name)}
     passed = PassedLimits(rehearsal, policy)
-    month = FoldedMonth(rehearsal, rehearsal.block_of(days))
+    month = FoldedMonth(rehearsal, MonthCalls(rehearsal, days))
     limited, open_ = month.run(policy, spent[policy.name], passed), month.open
     everybody = np.ones(month.users, np.bool_)
     if spent[OPEN].needed:
@@ -147,7 +148,7 @@ def folded_month(rehearsal: Rehearsal, policy: Policy) -> PairedMonth:
             [calls.where(touched[calls.user]) for calls in without_incidents(groups)]
             for groups in days
         ]
-        other = FoldedMonth(rehearsal, rehearsal.block_of(plain))
+        other = FoldedMonth(rehearsal, MonthCalls(rehearsal, plain))
         other_limited, other_open = other.run(policy), other.open  # in this order: it looks once
         for name, all_, run in (
             (OPEN, open_, other_open), (policy.name, limited, other_limited)

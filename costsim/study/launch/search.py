@@ -11,6 +11,7 @@ import numpy as np
 
 from costsim.study.launch.folding import FoldedMonth
 from costsim.study.launch.measures import intended, measures
+from costsim.study.launch.month_calls import MonthCalls
 from costsim.study.launch.rehearsal import Rehearsal
 from costsim.study.launch.runs import OPEN
 from costsim.study.launch.statistics import estimate
@@ -64,21 +65,24 @@ def search_rows(task: SearchTask) -> Searched:
     """What one seed says; growths are tried on the last of the limits, on the same demand."""
     with one_thread():
         rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
-        block = rehearsal.block()
+        calls = MonthCalls(rehearsal)
+        found = _rows(task, calls)
         last = task._replace(policies=task.policies[-1:])
         heavy = {one.heavy_only for one in task.growths}
-        who = {only: _who_grows(rehearsal, block, only) for only in heavy}
+        who = {only: _who_grows(rehearsal, calls.either, only) for only in heavy}
         return Searched(
-            _rows(task, rehearsal, block),
-            {
-                one: _rows(last, rehearsal, _grown(block, one.factor, who[one.heavy_only]))
-                for one in task.growths
-            },
+            found,
+            {one: _rows(last, calls.changed(_growth(one, who))) for one in task.growths},
         )
 
 
-def _rows(task: SearchTask, rehearsal: Rehearsal, block: Block) -> list[dict[str, float | str]]:
-    month = FoldedMonth(rehearsal, block)
+def _growth(growth: Growth, who: dict[bool, NDArray[np.bool_]]) -> Callable[[Block], Block]:
+    return lambda block: _grown(block, growth.factor, who[growth.heavy_only])
+
+
+def _rows(task: SearchTask, calls: MonthCalls) -> list[dict[str, float | str]]:
+    rehearsal = calls.rehearsal
+    month = FoldedMonth(rehearsal, calls)
     runs = month.runs(task.policies)
     first = next(runs)  # what is looked at for limits tells the month without any, too
     open_ = month.open

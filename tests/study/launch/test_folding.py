@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from costsim.limits import parse_limits
 from costsim.limits.rules import rules_of
+from costsim.simulation.intents import Intents
 from costsim.study.launch.folding import FoldedMonth, can_fold
 from costsim.study.launch.month import launch_month
+from costsim.study.launch.month_calls import MonthCalls
 from costsim.study.launch.rehearsal import Rehearsal
 from costsim.study.launch.runs import (
     folded_month,
@@ -56,7 +58,7 @@ def parts(rehearsal):
 
 @pytest.fixture(scope="module")
 def month(rehearsal):
-    return FoldedMonth(rehearsal, rehearsal.block())
+    return FoldedMonth(rehearsal)
 
 
 def streamed(rehearsal, parts, policy):
@@ -155,17 +157,42 @@ def test_errors_are_tried_again_and_so_simulated(small):
     policy = parse_limits({"name": "u", "user": {"day_usd": 0.01}})
     assert not can_fold(rehearsal, policy)
     parts = list(rehearsal)
-    found = FoldedMonth(rehearsal, rehearsal.block())
+    found = FoldedMonth(rehearsal)
     for limits, own in ((None, found.open), (policy, found.run(policy))):
         same(own, streamed(rehearsal, parts, limits))
         assert own.retries.sum()
 
 
-def test_a_month_is_its_days(parts, month):
-    for name, column in zip(month.block._fields, month.block, strict=True):
-        whole = np.concatenate([getattr(day.intents, name) for day in parts])
-        np.testing.assert_array_equal(column, whole, err_msg=name)
-        assert column.dtype == whole.dtype
+def test_a_month_is_its_days_in_either_order(rehearsal, parts):
+    calls = MonthCalls(rehearsal)
+    whole = Intents.join([day.intents for day in parts])
+    by_user, first = calls.by_user
+    rows = np.lexsort((whole.sequence, whole.time_us, whole.user))
+    for name in by_user._fields:
+        column = getattr(whole, name)
+        for found, wanted in (
+            (getattr(calls.by_time, name), column), (getattr(by_user, name), column[rows])
+        ):  # fmt: skip
+            np.testing.assert_array_equal(found, wanted, err_msg=name)
+            assert found.dtype == wanted.dtype
+    assert (first[0], first[-1]) == (0, len(whole))
+    np.testing.assert_array_equal(
+        by_user.user, np.repeat(np.arange(len(first) - 1), np.diff(first))
+    )
+
+
+def test_what_is_meant_is_the_same_in_either_order(rehearsal, month):
+    policy = parse_limits({"name": "u", "user": {"hour_usd": 1, "day_tokens": 10, "open_calls": 2}})
+    in_time = MonthCalls(rehearsal)
+    assert len(in_time.by_time.time_us)
+    assert in_time.either is in_time.by_time
+    other = FoldedMonth(rehearsal, in_time)
+    for rule in rules_of(policy):
+        found = month.peaks(policy, rule)
+        np.testing.assert_array_equal(other.peaks(policy, rule), found)
+        assert found.any()
+    same(other.open, month.open)
+    np.testing.assert_array_equal(other.calls, month.calls)
 
 
 @pytest.mark.parametrize(("usd", "in_full"), [(1_000, False), (0.0, True), (-0.2, True)])
@@ -173,7 +200,7 @@ def test_a_months_cap_is_simulated_where_it_may_be_reached(small, monkeypatch, u
     """So much above what the month costs without it."""
     scenario = small(start="2024-03-01", days=31, features=FEATURES)
     rehearsal = Rehearsal(launch_month(scenario), 3)
-    month, parts = FoldedMonth(rehearsal, rehearsal.block()), list(rehearsal)
+    month, parts = FoldedMonth(rehearsal), list(rehearsal)
     keys = {"name": "m", "user": {"day_usd": 0.05}}
     paid = int(month.run(parse_limits(keys)).month_nano.sum()) / 1e9
     policy = parse_limits(keys | {"organisation": {"month_usd": round(paid * (1 + usd), 2)}})
