@@ -63,12 +63,15 @@ class BinnedSpend:
         return replace(self, **values, each=each)
 
     def divided(self, scale: Floats) -> BinnedSpend:
-        """Dollars and calls of each bin over a scale, shape (bins,); the price of a call stays."""
+        """Dollars and calls of each bin over a scale, shape (bins,).
+
+        The price of a call stays, and what the incident costs.
+        """
         each = {
             name: values if name == "unit_cost" else values / _along(scale, values)
             for name, values in self.each.items()
         }
-        plain = ("total", "top_user", "top_feature", "excess")
+        plain = ("total", "top_user", "top_feature")
         values: dict[str, Any] = {name: getattr(self, name) / scale for name in plain}
         return replace(self, **values, each=each)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from costsim.errors import SettingError
 from costsim.simulation.loading import load_scenario
+from costsim.study.announced import beside_the_plan
 from costsim.study.candidates import Candidate
 from costsim.study.compare import curve_table, runs_table
 from costsim.study.comparison import Comparison
@@ -131,13 +132,16 @@ def on_duty(
     Raises
     ------
     SettingError
-        A number is out of bounds, or the scenario has not one incident in its week.
+        A number is out of bounds, the scenario has not one incident in its week, or the suite
+        plans a campaign of some features in it: what is sampled by tier is not known by
+        feature.
 
     Notes
     -----
-    Within an hour dollars are taken as evenly spent. People end the incident whole, nothing else,
-    and for good. Alarms before the incident are part of `comparison`, and dismissed in `runs`: a
-    detector is begun anew where the incident begins, as someone would who looked and saw nothing.
+    Campaigns that the suite was told of are taken out of what it hears. Within an hour dollars
+    are taken as evenly spent. People end the incident whole, nothing else, and for good. Alarms
+    before the incident are part of `comparison`, and dismissed in `runs`: a detector is begun
+    anew where the incident begins, as someone would who looked and saw nothing.
 
     Examples
     --------
@@ -164,6 +168,8 @@ def on_duty(
         bin_minutes=suite.bin_minutes,
         workers=workers,
     )
+    heard = beside_the_plan(wanted, incident.spend, suite.planned)
+    incident = replace(incident, spend=heard)
     fresh = quiet_runs(
         wanted,
         study_seeds(seed, 2, calibration_runs),

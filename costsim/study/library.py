@@ -11,9 +11,10 @@ import numpy as np
 
 from costsim.detect import SeriesDetector, Suite, compared_detectors
 from costsim.errors import SettingError
-from costsim.simulation.bin_sampler import BinnedSpend, sample_bins
-from costsim.simulation.calendar import HOUR_US
+from costsim.simulation.bin_sampler import sample_bins
 from costsim.simulation.loading import load_scenario, scenario_names
+from costsim.spend import Planned
+from costsim.study.announced import beside_the_plan
 from costsim.study.compare import compare_detectors, default_suite
 from costsim.study.comparison import Comparison
 from costsim.study.incident_runs import NEVER, IncidentRuns, IncidentWatch
@@ -25,11 +26,8 @@ from costsim.study.tune_suite import tune
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
     from costsim.simulation.scenario import Scenario
-
-    Floats = NDArray[np.float64]
 
 Say = Callable[[str], None]
 BENIGN: Final = ("benign-launch", "benign-surge", "dst-week")
@@ -276,15 +274,14 @@ def benign_weeks(suite: Suite, *, runs: int = 200, seed: int = 0, workers: int =
         start, end, days = _span(scenario)
         start, end = start * spend.per_hour, end * spend.per_hour
         watch = IncidentWatch(start, start, start, end, minutes)
-        plan = _plan(scenario, spend)
-        for announced in (False, True) if (plan != 1.0).any() else (False,):
-            heard = spend.divided(plan) if announced else spend
+        beside = beside_the_plan(scenario, spend, _planned(scenario))
+        for announced, heard in enumerate((spend,) if beside is spend else (spend, beside)):
             watched = IncidentRuns.at([watch] * runs, heard)
             first = np.minimum.reduce([watched.first(detector) for detector in suite.detectors])
             rows.append(
                 {
                     "scenario": name,
-                    "announced": announced,
+                    "announced": bool(announced),
                     "days": days,
                     "rings": float((first != NEVER).mean()),
                     "allowed": None if budget is None else 1 - exp(-budget * days / 30),
@@ -293,16 +290,10 @@ def benign_weeks(suite: Suite, *, runs: int = 200, seed: int = 0, workers: int =
     return pd.DataFrame(rows)
 
 
-def _plan(scenario: Scenario, spend: BinnedSpend) -> Floats:
-    """Times the ordinary calls that campaigns of all features bring, by bin."""
-    bin_us = HOUR_US // spend.per_hour
-    times = np.arange(spend.total.shape[1]) * bin_us
-    scale = np.ones(len(times))
-    for surge in scenario.surges.values():
-        if not surge.features:
-            start, end = (scenario.calendar.elapsed_us(at) for at in (surge.starts, surge.ends))
-            scale[(times >= start) & (times < end)] *= surge.calls_scale
-    return scale
+def _planned(scenario: Scenario) -> list[Planned]:
+    """The campaigns of all features."""
+    every = (surge for surge in scenario.surges.values() if not surge.features)
+    return [Planned(surge.starts, surge.ends, surge.calls_scale) for surge in every]
 
 
 def _span(scenario: Scenario) -> tuple[int, int, int]:

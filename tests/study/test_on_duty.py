@@ -94,3 +94,29 @@ def test_bad_numbers_are_refused():
     ):
         with pytest.raises(SettingError, match=line):
             on_duty("surprise-40k", SUITE, **bad)
+
+
+def test_campaigns_that_a_suite_was_told_of_are_taken_out_of_what_it_hears():
+    """Everybody calls five times as much, from the day before the incident on."""
+    from dataclasses import replace
+    from datetime import datetime
+
+    from costsim.spend import Planned
+
+    plan = Planned(datetime(2024, 8, 11), datetime(2024, 8, 15), 5.0)
+    plain = load_scenario("surprise-40k")
+    surge = {"starts": plan.starts, "ends": plan.ends, "calls_scale": plan.calls_scale}
+    loud = plain.model_validate(plain.model_dump() | {"surges": {"sale": surge}})
+    alone = Suite("one", (seasonal_cusum(),))
+    settings = {"replicates": 10, "calibration_runs": 1, "seed": 6}
+    before = {}
+    for name, suite in (("untold", alone), ("told", replace(alone, planned=(plan,)))):
+        found = on_duty(loud, suite, **settings).comparison
+        rows = found.runs[found.runs["detector"] == TOGETHER]
+        before[name] = (rows["early"] | rows["false"]).mean()
+    # the campaign rings before the incident unless somebody told of it
+    assert before["untold"] == 1
+    assert before["told"] < 0.5
+    own = replace(plan, features=("chat",))
+    with pytest.raises(SettingError, match="only campaigns of all features"):
+        on_duty(loud, replace(alone, planned=(own,)), **settings)
