@@ -164,13 +164,13 @@ class IncidentReplay:
         known = self.burned[self.burned["time"] <= moment]
         return float(known["burned_usd"].iloc[-1]) if len(known) else 0.0
 
-    def watching(self, *, before: int = 1, hours: int = 6) -> pd.DataFrame:
+    def watching(self, *, before: int | None = 1, hours: int | None = 6) -> pd.DataFrame:
         """What each detector saw, bin by bin around the start of the incident.
 
         Parameters
         ----------
-        before, hours : int
-            Hours shown before and from the start of the incident.
+        before, hours : int or None
+            Hours shown before and from the start of the incident; None for all of the days.
 
         Returns
         -------
@@ -178,6 +178,20 @@ class IncidentReplay:
             hour (local, when the bin begins), usd (total of the bin), burned_usd (by its end), and
             for each detector its statistic as a share of its threshold; above 1 is an alarm.
         """
+        return self._seen(before, hours).drop(columns="time")
+
+    def plot_watching(self, ax: Any = None) -> Axes:
+        """What each detector saw, hour by hour over the days, and the dollars when it spoke."""
+        from costsim.show import figures
+
+        return figures.watched(
+            self._seen(None, None),
+            onset=self.incident["starts"],
+            time_zone=self.records.time_zone,
+            ax=ax,
+        )
+
+    def _seen(self, before: int | None, hours: int | None) -> pd.DataFrame:
         import numpy as np
         import pandas as pd
 
@@ -186,14 +200,20 @@ class IncidentReplay:
 
         zone, onset = self.records.time_zone, self.incident["starts"]
         start = pd.Timestamp(self.period.start).tz_localize(zone)
-        last = onset + pd.Timedelta(hours=hours)
+        last = self.period.complete_through
+        if hours is not None:
+            last = onset + pd.Timedelta(hours=hours)
         heard = channels(self.records.between(None, last), self.bin_minutes, self.planned)
         width = pd.Timedelta(minutes=self.bin_minutes)
         index = pd.DatetimeIndex(heard.total.index)
         begin = int(index.searchsorted(start))
-        shown = slice(int(index.searchsorted(onset)) - before * 60 // self.bin_minutes, len(index))
+        first = begin
+        if before is not None:
+            first = int(index.searchsorted(onset)) - before * 60 // self.bin_minutes
+        shown = slice(first, len(index))
         week = hour_of_week(index, zone)
         frame = pd.DataFrame({"hour": [f"{t:%a %H:%M}" for t in index[shown].tz_convert(zone)]})
+        frame["time"] = index[shown]
         frame["usd"] = heard.total.to_numpy()[shown]
         frame["burned_usd"] = [self.burned_at(t + width) for t in index[shown]]
         for detector in self.comparison.detectors:

@@ -18,13 +18,13 @@ from costsim.show import figures
 from costsim.show.cards import Card
 from costsim.show.formats import count
 from costsim.show.mask import mask_users
-from costsim.show.tables import table_html, table_text
+from costsim.show.shown_table import Table
 from costsim.show.text import NO_TEX
 from costsim.spend.week import Period, iso_week, last_week
 from costsim.spend.week import period as period_of
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 @dataclass(frozen=True)
@@ -38,27 +38,6 @@ class Note:
 
     def _repr_html_(self) -> str:
         return f'<p class="{NO_TEX}">{escape(self.text)}</p>'
-
-
-@dataclass(frozen=True, repr=False)
-class Table:
-    """A frame as a report shows it."""
-
-    frame: pd.DataFrame
-    caption: str = ""
-    formats: tuple[tuple[str, str], ...] = ()
-    time_zone: str = "UTC"
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.frame
-
-    def __repr__(self) -> str:
-        return table_text(self.frame, dict(self.formats), time_zone=self.time_zone)
-
-    def _repr_html_(self) -> str:
-        return table_html(
-            self.frame, dict(self.formats), caption=self.caption, time_zone=self.time_zone
-        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -173,7 +152,7 @@ class WeekView:
     def efficiency(self) -> Table:
         """Tokens, ratios, truncation and cache, by feature."""
         frame = spend.efficiency(self.week, by="feature").to_frame()
-        formats = (("output_input_ratio", "number"), ("mean_output_input_ratio", "number"))
+        formats = dict.fromkeys(("output_input_ratio", "mean_output_input_ratio"), "number")
         return Table(frame, "Efficiency; – is unknown to these records", formats)
 
     def watching(self) -> Note:

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from costsim.show import figures
     from costsim.show.cards import Card, Ribbon
     from costsim.show.mask import mask_user, mask_users
+    from costsim.show.shown_table import Table
     from costsim.show.tables import table_html, table_text
 
 _HOMES = {
     "Card": "cards",
     "Ribbon": "cards",
+    "Table": "shown_table",
     "mask_user": "mask",
     "mask_users": "mask",
     "table_html": "tables",
@@ -28,6 +30,7 @@ _HOMES = {
 __all__ = [
     "Card",
     "Ribbon",
+    "Table",
     "figures",
     "mask_user",
     "mask_users",

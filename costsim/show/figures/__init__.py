@@ -27,6 +27,7 @@ from costsim.show.figures.spend import daily_spend, hourly_spend
 from costsim.show.figures.style import page_width
 from costsim.show.figures.tornado import tornado
 from costsim.show.figures.variants import variant_runs
+from costsim.show.figures.watched import watched
 
 __all__ = [
     "alt_text",
@@ -59,4 +60,5 @@ __all__ = [
     "svg",
     "tornado",
     "variant_runs",
+    "watched",
 ]
