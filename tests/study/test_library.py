@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from costsim.detect import (
@@ -13,16 +12,14 @@ from costsim.detect import (
     Suite,
     UserShare,
     compared_detectors,
-    load_suite,
     seasonal_cusum,
     seasonal_z_score,
 )
 from costsim.errors import SettingError
 from costsim.show import figures
 from costsim.simulation import load_scenario
-from costsim.study import benign_weeks, compare_library, naming
+from costsim.study import benign_weeks, compare_library
 from costsim.study.library import BENIGN, incident_scenarios
-from tests.simulated import night_script
 
 WATCHING = (
     seasonal_z_score(),
@@ -112,15 +109,3 @@ def test_a_campaign_that_was_announced_rings_no_more_than_an_ordinary_week():
     table = benign_weeks(one, runs=20).set_index(["scenario", "announced"])["rings"]
     assert table[("benign-surge", False)] >= 0.8
     assert table[("benign-surge", True)] <= table[("quiet", False)] + 0.05
-
-
-def test_what_the_first_alarm_names_is_held_against_the_truth():
-    named = naming(night_script(), load_suite("default"), [1])
-    row = named.iloc[0]
-    assert 0 < row["known_h"] <= 24
-    assert row["feature_right"]
-    assert row["cause_right"]
-    assert row["user_right"]
-    assert "code_review" in row["said"]
-    nobody = naming(night_script(), Suite("mute", (NeverAlarm(),)), [1])
-    assert pd.isna(nobody["known_h"]).all()
