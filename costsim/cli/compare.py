@@ -35,7 +35,8 @@ def compare(
         ),
     ] = None,
     refitted: Annotated[
-        bool, typer.Option("--refitted", help="Also STL, ETS and GLM baselines; takes minutes.")
+        bool,
+        typer.Option("--refitted", help="Also STL, MSTL, ETS and GLM baselines; takes minutes."),
     ] = False,
     naming_runs: Annotated[
         int,

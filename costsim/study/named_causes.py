@@ -73,8 +73,8 @@ def naming(
     >>> from costsim.simulation.sizes import smaller
     >>> night = smaller(load_scenario("night-script"), 0.1)
     >>> named = naming(night, load_suite("default"), seeds=[1])
-    >>> named[["detector", "feature_right", "cause_right", "user_right"]].iloc[0].tolist()
-    ['default', True, True, True]
+    >>> named["known_h"].item(), [bool(named[right].all()) for right in RIGHT]
+    (1.0, [True, True, True])
     """
     import pandas as pd
 

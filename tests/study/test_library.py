@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from costsim.detect import (
     AlwaysAlarm,
     FixedThreshold,
+    Guarded,
     NeverAlarm,
     Suite,
     UserShare,
@@ -84,7 +87,11 @@ def test_the_heat_map_says_dollars_and_misses(found):
 def test_all_kinds_are_there_once_and_the_slow_ones_on_request():
     kinds = {type(d).__name__ for d in compared_detectors(1000)}
     assert {"RandomAlarm", "AlwaysAlarm", "NeverAlarm", "CountCusum", "CountGLR"} <= kinds
-    assert len(compared_detectors(1000, refitted=True)) == len(compared_detectors(1000)) + 3
+    assert len(compared_detectors(1000, refitted=True)) == len(compared_detectors(1000)) + 4
+    named = {d.name: d for d in compared_detectors(1000)}
+    plain, guarded = named["seasonal CUSUM"], named["guarded CUSUM"]
+    assert guarded.baseline == Guarded(plain.baseline)  # and nothing else tells them apart
+    assert replace(guarded, baseline=plain.baseline, name=plain.name) == plain
 
 
 def test_benign_weeks_are_counted_with_what_the_budget_allows():
