@@ -115,7 +115,7 @@ def test_sustained_growth_waits_for_days_and_is_over_a_week_after_a_step():
 
 
 def test_sustained_growth_hears_a_small_feature_under_a_large_one_and_names_it():
-    """A twentieth of the spend grows by 60% a week, from $11 a day on; its launch is judged later."""
+    """A twentieth of the spend grows by 60% a week; what is launched is judged later."""
     weeks, launch, quiet_hours = 5, 4 * 24, 14 * 24
     index = pd.date_range("2024-07-01", periods=weeks * 168, freq="h", tz="UTC")
     small = np.where(np.arange(len(index)) < quiet_hours + launch, 0.45, 0.0)

@@ -61,7 +61,7 @@ class LiteLLMRule(SteppedDetector):
 
     References
     ----------
-    LiteLLM's alerts on spend, https://docs.litellm.ai/docs/proxy/alerts/performance
+    LiteLLM, Performance alerts, https://docs.litellm.ai/docs/proxy/alerts/performance
 
     Examples
     --------
