@@ -9,7 +9,8 @@ import typer
 
 SHOWN = [
     "detector", "false_alarms_per_month", "fa_low", "fa_high", "delay_median_h", "delay_mean_h",
-    "delay_p90_h", "caught_within_1h", "caught_within_4h", "caught_within_4h_low", "missed",
+    "delay_p90_h", "caught_within_1h", "caught_within_1h_low", "caught_within_4h",
+    "caught_within_4h_low", "missed",
     "burned_median_usd", "burned_p90_usd", "early", "false_before_launch",
 ]  # fmt: skip
 
@@ -34,8 +35,15 @@ def compare(
         ),
     ] = None,
     refitted: Annotated[
-        bool, typer.Option("--refitted", help="Also STL, ETS and GLM baselines; takes minutes.")
+        bool,
+        typer.Option("--refitted", help="Also STL, MSTL, ETS and GLM baselines; takes minutes."),
     ] = False,
+    naming_runs: Annotated[
+        int,
+        typer.Option(
+            help="Runs of call records in which it is looked at what the first alarm names."
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Of the study.")] = 0,
     figure: Annotated[
         Path | None,
@@ -48,6 +56,8 @@ def compare(
     Thresholds are set on ordinary life with planned launches and campaigns in it, checked on fresh
     runs, and judged on a third set, beside dummies and the limit line.
     """
+    import pandas as pd
+
     from costsim import load_scenario
     from costsim.cli.output import next_step, print_json, print_wrapped, progress, rows
     from costsim.detect import SeriesDetector, Suite, compared_detectors
@@ -57,6 +67,7 @@ def compare(
     from costsim.study import compare_detectors, compare_library
     from costsim.study.compare import default_suite
     from costsim.study.library import incident_scenarios
+    from costsim.study.named_causes import RIGHT
     from costsim.whole_files import write_whole
 
     if figure is not None and figure.suffix != ".png":
@@ -67,9 +78,10 @@ def compare(
         "calibration_runs": runs,
         "replicates": replicates,
         "precision": precision,
+        "naming_runs": naming_runs,
         "seed": seed,
     }
-    with progress(3 * len(names), "comparing detectors") as bar:
+    with progress((3 + max(naming_runs, 0)) * len(names), "comparing detectors") as bar:
 
         def say(words: str) -> None:
             bar.set_description(words)
@@ -96,10 +108,16 @@ def compare(
             index="detector", columns="scenario", values="burned_median_usd"
         )
         print(table_text(wide.reset_index(), max_rows=100, caption="median USD burned"))
+        if naming_runs:
+            causes = {
+                name: each.counts_right().set_index("detector")["cause_right"]
+                for name, each in library.comparisons.items()
+            }
+            told = pd.DataFrame(causes).rename_axis("detector").reset_index()
+            print(table_text(told, max_rows=100, caption="cause named rightly by the first alarm"))
         print(f"SIMULATED the incident library, study seed {seed}")
         next_step("costsim compare surprise-40k   (one incident, with intervals)")
         return
-    calibrated = found.summary[found.summary["setting"] == "calibrated"]
     if as_json:
         print_json(
             {
@@ -108,13 +126,15 @@ def compare(
                 "seed": seed,
                 "ordinary_life": found.ordinary.words(),
                 "limit": found.limit and found.limit.to_dict(),
-                "detectors": rows(calibrated),
+                "detectors": rows(found.summary[found.summary["setting"] == "calibrated"]),
                 "differences": rows(found.differences()),
                 "curve": rows(found.curve),
+                "named": None if found.named is None else rows(found.named),
             }
         )
         return
-    print(table_text(calibrated[SHOWN], max_rows=100))
+    shown = [*SHOWN, *(RIGHT if naming_runs else ())]
+    print(table_text(found.shown("calibrated")[shown], max_rows=100))
     open_ = found.differences()
     tied = open_.loc[~open_["decided"] & open_["usd"].notna(), "detector"].tolist()
     print_wrapped(f"{found.headline}. Not told apart from it: {', '.join(tied) or 'none'}.")

@@ -60,7 +60,7 @@ class CountCusum(SteppedDetector):
 
     References
     ----------
-    Lucas, Counted data CUSUM's, Technometrics 27 (1985); Hohle and Paul, Count data regression
+    Lucas, Counted data CUSUM's, Technometrics 27 (1985); Höhle and Paul, Count data regression
     charts for the monitoring of surveillance time series, Computational Statistics and Data
     Analysis 52 (2008).
 

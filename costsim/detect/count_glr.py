@@ -58,7 +58,7 @@ class CountGLR(SteppedDetector):
 
     References
     ----------
-    Hohle and Paul, Computational Statistics and Data Analysis 52 (2008); Willsky and Jones, IEEE
+    Höhle and Paul, Computational Statistics and Data Analysis 52 (2008); Willsky and Jones, IEEE
     Transactions on Automatic Control 21 (1976).
 
     Examples

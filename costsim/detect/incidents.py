@@ -154,6 +154,7 @@ def group_incidents(
     quiet_hours: int = 24,
     most: int = 10,
     not_before: Any = None,
+    explain: Callable[[Records, Any, Any], Drivers] = drivers,
 ) -> Incidents:
     """Group alarms into incidents, date them, and name their causes and culprits.
 
@@ -172,6 +173,9 @@ def group_incidents(
         The last so many incidents are looked into, at least 1.
     not_before : aware time, optional
         No incident is dated before it: what came before is known to be over.
+    explain : callable
+        Says what drove the spend of some records between two moments; one who asks again and
+        again of the same moments may remember.
 
     Raises
     ------
@@ -216,7 +220,7 @@ def group_incidents(
     for start, alarms, quiet in groups[-most:]:
         first, end = alarms.iloc[0], alarms["end"].max()
         try:
-            drove = drivers(records, start, end)
+            drove = explain(records, start, end)
         except DataError:  # nothing priced was called in it: silence is an incident too
             drove = None
         names = tuple(dict.fromkeys(alarms["detector"]))

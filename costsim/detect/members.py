@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from costsim.detect.baselines import (
     ExponentialSmoothing,
+    Guarded,
     HourOfWeek,
+    MultiSeasonalTrend,
     NegativeBinomialGLM,
     SeasonalTrend,
     SmoothedHourOfWeek,
@@ -49,7 +52,8 @@ def suite_members(daily_budget_usd: float | None = None) -> tuple[SeriesDetector
     -----
     Baselines are not wrapped in :class:`Guarded`: `HourOfWeek` has a guard band of its own, learns
     an hour a week late and winsorised; calibrated alike, a freeze after every planned launch cost
-    more than it kept, most of all with retry storms.
+    more than it kept, most of all with retry storms. ``costsim compare`` shows it: "guarded CUSUM"
+    is "seasonal CUSUM" with a baseline that is frozen while too much is spent.
 
     Examples
     --------
@@ -116,8 +120,8 @@ def compared_detectors(
     monthly_budget_usd : float
         A user's share and a new feature's are of a 30th of it.
     refitted : bool
-        Also the baselines of statsmodels, refitted once a week: STL, exponential smoothing and a
-        negative-binomial GLM. They take a hundred times longer than all others together.
+        Also the baselines of statsmodels, refitted once a week: STL, MSTL, exponential smoothing
+        and a negative-binomial GLM. They take a hundred times longer than all others together.
 
     Examples
     --------
@@ -128,6 +132,7 @@ def compared_detectors(
     hours, weekly = HourOfWeek(), HOURS_IN_WEEK
     models: tuple[SeriesDetector, ...] = (
         Detector(SeasonalTrend(refit_hours=weekly), Shewhart(), name="STL z-score"),
+        Detector(MultiSeasonalTrend(refit_hours=weekly), Shewhart(), name="MSTL z-score"),
         Detector(ExponentialSmoothing(refit_hours=weekly), Shewhart(), name="ETS z-score"),
         Detector(
             NegativeBinomialGLM(refit_hours=weekly),
@@ -142,6 +147,7 @@ def compared_detectors(
         Detector(hours, CusumBank(), name="CUSUM bank"),
         Detector(hours, GLR(), name="GLR"),
         ExcessDollars(hours),
+        replace(seasonal_cusum(), baseline=Guarded(hours), name="guarded CUSUM"),
         Detector(hours, CUSUM(k=1.0), name="feature CUSUM", channel="feature"),
         Detector(hours, Shewhart(), name="feature z-score", channel="feature"),
         Detector(hours, CUSUM(k=1.0), name="unit cost CUSUM", channel="unit_cost"),

@@ -15,7 +15,7 @@ from costsim.detect.rules import FixedThreshold, NewFeature, NewUser, UserShare
 from costsim.detect.series_detector import SeriesDetector
 from costsim.errors import DataError, SettingError
 from costsim.spend.planned import Planned
-from costsim.spend.series import channels
+from costsim.spend.series import Channels, channels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,6 +113,7 @@ def scan(
     quiet_hours: int = QUIET_HOURS,
     bin_minutes: int = 60,
     planned: Sequence[Planned] = (),
+    heard: Channels | None = None,
 ) -> Findings:
     """Run detectors over the complete bins of some records.
 
@@ -132,13 +133,16 @@ def scan(
     planned : sequence of Planned
         Campaigns that are known beforehand: detectors hear what is beside the plan, and the
         dollars of alarms and `spend` are those.
+    heard : Channels, optional
+        :func:`costsim.spend.channels` of these records, bins and campaigns, where they have been
+        read already.
 
     Raises
     ------
     DataError
         There is no record in range.
     SettingError
-        There are no such bins, or `start` is no aware time.
+        There are no such bins, or `heard` has others, or `start` is no aware time.
 
     Examples
     --------
@@ -153,7 +157,10 @@ def scan(
     if detectors is None:
         manifest = records.manifest
         detectors = standard_detectors(manifest.monthly_budget_usd, manifest.alarms)
-    heard = channels(records, bin_minutes, planned)
+    if heard is None:
+        heard = channels(records, bin_minutes, planned)
+    elif heard.bin_minutes != bin_minutes:
+        raise SettingError(f"heard must have bins of {bin_minutes}; got {heard.bin_minutes}")
     period = records.period
     if period is None:
         raise DataError("there is no record in range to watch")

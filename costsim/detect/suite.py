@@ -20,6 +20,7 @@ from costsim.whole_files import write_whole
 
 if TYPE_CHECKING:
     from costsim.records.dataset import Records
+    from costsim.spend.series import Channels
 
 _KEYS: Final = (
     "name",
@@ -89,7 +90,14 @@ class Suite:
             raise SettingError(f"a suite must name each detector once; got {twice[0]!r} twice")
         checked_minutes(self.bin_minutes)
 
-    def scan(self, records: Records, *, start: Any = None, quiet_hours: int = 24) -> Findings:
+    def scan(
+        self,
+        records: Records,
+        *,
+        start: Any = None,
+        quiet_hours: int = 24,
+        heard: Channels | None = None,
+    ) -> Findings:
         """Run all detectors over some records, in bins of the suite; see
         :func:`costsim.detect.scan`.
         """
@@ -100,6 +108,7 @@ class Suite:
             quiet_hours=quiet_hours,
             bin_minutes=self.bin_minutes,
             planned=self.planned,
+            heard=heard,
         )
 
     def describe(self) -> str:

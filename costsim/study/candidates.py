@@ -96,6 +96,10 @@ class Candidate:
             for member, each in zip(self.members, self.thresholds[rate], strict=True)
         )
 
+    def suite(self, rate: float, bin_minutes: int = 60) -> Suite:
+        """The same as a suite, at the thresholds for a rate."""
+        return Suite(self.name, self.at(rate), rate, bin_minutes=bin_minutes)
+
     def rows(self, incident: IncidentRuns, lag_hours: int = 0) -> dict[float, pd.DataFrame]:
         """A row a run of an incident, at each rate."""
         rates = list(self.thresholds)

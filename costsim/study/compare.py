@@ -14,6 +14,7 @@ from costsim.study.candidates import NOMINAL, Candidate
 from costsim.study.comparison import Comparison
 from costsim.study.false_alarms import HOURS_A_MONTH
 from costsim.study.incident_runs import IncidentRuns, IncidentWatch
+from costsim.study.named_causes import naming
 from costsim.study.oracle import limit_of, oracle_of
 from costsim.study.ordinary import OrdinaryLife
 from costsim.study.outcome import outcome, relative_error
@@ -46,6 +47,7 @@ def compare_detectors(
     precision: float | None = None,
     life: OrdinaryLife | None = None,
     bin_minutes: int = 60,
+    naming_runs: int = 0,
     workers: int = 2,
     say: Callable[[str], None] | None = None,
 ) -> Comparison:
@@ -81,6 +83,10 @@ def compare_detectors(
         How many launches and campaigns ordinary life has.
     bin_minutes : {5, 15, 30, 60}
         Width of the bins that detectors read. Finer bins cost time in proportion.
+    naming_runs : int
+        Runs of the incident, played call by call, in which it is looked at what the first alarm of
+        each detector names (:func:`costsim.study.naming`); at least 0. They take far longer than
+        the others.
     workers : int
         Threads; never changes a number.
     say : callable, optional
@@ -112,7 +118,7 @@ def compare_detectors(
     if detectors is None:
         budget = scenario.monthly_budget_usd
         detectors = (*standard_detectors(budget), default_suite(budget))
-    _check(detectors, replicates, calibration_runs, lag_hours, seed, precision)
+    _check(detectors, replicates, calibration_runs, lag_hours, seed, precision, naming_runs)
     checked_minutes(bin_minutes)
     IncidentWatch.of(scenario)
     months = calibration_runs * WATCHES * WATCH_DAYS * 24 / HOURS_A_MONTH
@@ -145,6 +151,10 @@ def compare_detectors(
         more = IncidentRuns.of(scenario, seeds, **sampled)
         for candidate in candidates:
             _add(runs[candidate.name], candidate.rows(more, lag_hours), batch * replicates)
+    named = None
+    if naming_runs:
+        watching = [one.suite(false_alarms_per_month, bin_minutes) for one in candidates]
+        named = naming(scenario, watching, study_seeds(seed, 5, naming_runs), say=told)
     told("the limit line")
     return Comparison(
         scenario=scenario,
@@ -156,6 +166,7 @@ def compare_detectors(
         runs=runs_table(candidates, runs, false_alarms_per_month),
         curve=curve_table(candidates, runs, rates),
         limit=_limit(scenario, tuning, incident, seed, false_alarms_per_month, sampled),
+        named=named,
     )
 
 
@@ -171,12 +182,14 @@ def _check(
     lag_hours: int,
     seed: int,
     precision: float | None,
+    naming_runs: int,
 ) -> None:
     for name, value, low in (
         ("replicates", replicates, 10),
         ("calibration_runs", calibration_runs, 1),
         ("lag_hours", lag_hours, 0),
         ("seed", seed, 0),
+        ("naming_runs", naming_runs, 0),
     ):
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise SettingError(f"{name} must be an integer of at least {low}; got {value!r}")

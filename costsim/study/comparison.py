@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from costsim.errors import SettingError
-from costsim.show.formats import usd
+from costsim.show.formats import UNKNOWN, usd
 from costsim.study.candidates import NOMINAL, Candidate
+from costsim.study.named_causes import RIGHT, counts_right, shares_right
 from costsim.study.outcome import outcome, paired_difference
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Comparison:
         A row per detector and wanted rate of false alarms: measured, low, high, delays and dollars.
     limit : Limit or None
         What a detector achieves that knows the incident; None where that was not asked.
+    named : pandas.DataFrame or None
+        What each calibrated detector's first alarm names, a row per detector and run that was
+        played call by call, as :func:`costsim.study.naming` gives it; None where none was.
     """
 
     scenario: Scenario
@@ -49,10 +53,15 @@ class Comparison:
     runs: pd.DataFrame
     curve: pd.DataFrame
     limit: Limit | None = None
+    named: pd.DataFrame | None = None
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """A row per detector and setting, fewest dollars burned first."""
+        """A row per detector and setting, fewest dollars burned first.
+
+        Where runs were played call by call, calibrated ones have ``feature_right``,
+        ``cause_right`` and ``user_right``: shares of what the first alarm named that was right.
+        """
         import pandas as pd
 
         rows = []
@@ -71,12 +80,48 @@ class Comparison:
                     "fa_low": low,
                     "fa_high": high,
                     **outcome(each),
+                    **self._shares_right(str(name), str(setting)),
                     "foil": name in self.foils,
                 }
             )
         return pd.DataFrame(rows).sort_values(
             ["setting", "burned_mean_usd", "delay_mean_h"], ignore_index=True
         )
+
+    def _shares_right(self, name: str, setting: str) -> dict[str, float]:
+        """Those of the calibrated ones; the others are not asked."""
+        if self.named is None or setting != "calibrated":
+            return {}
+        return shares_right(self.named[self.named["detector"] == name])
+
+    def counts_right(self) -> pd.DataFrame:
+        """What the first alarms named rightly, counted in the runs that were played call by call.
+
+        Returns
+        -------
+        pandas.DataFrame
+            detector, feature_right, cause_right, user_right: "2 of 2", of the runs in which it was
+            named at all, or missing; in the order of the table. No row without such runs.
+        """
+        import pandas as pd
+
+        rows = []
+        if self.named is not None:
+            by = dict(list(self.named.groupby("detector")))
+            order = self.summary.loc[self.summary["setting"] == "calibrated", "detector"]
+            rows = [{"detector": name} | counts_right(by[name]) for name in order]
+        return pd.DataFrame(rows, columns=["detector", *RIGHT])
+
+    def shown(self, setting: str | None = None) -> pd.DataFrame:
+        """The table for readers: shares of so few runs as counts; one setting only, or both."""
+        rows = self.summary
+        if setting is not None:
+            rows = rows[rows["setting"] == setting]
+        if self.named is None:
+            return rows
+        counts = self.counts_right().set_index("detector")
+        words = counts.reindex(rows["detector"]).set_index(rows.index)
+        return rows.assign(**words.where(rows["setting"] == "calibrated", None))
 
     @property
     def foils(self) -> list[str]:
@@ -232,6 +277,15 @@ class Comparison:
             said.append(
                 f"Not near the wanted rate of false alarms on fresh runs: {', '.join(self.unlike)}."
             )
+        if self.named is not None:
+            rows = self.counts_right().fillna(UNKNOWN).itertuples(index=False)
+            words = {name: " / ".join(right) for name, *right in rows}
+            asked = [self.best.name, *(c.name for c in self.candidates if c.is_suite)]
+            each = "; ".join(f"{name} {words[name]}" for name in asked)
+            said.append(
+                f"Feature / cause / user named rightly by the first alarm, in "
+                f"{self.named['seed'].nunique()} runs played call by call: {each}."
+            )
         return (*said, f"Ordinary life with {self.ordinary.words()}.")
 
     @property
@@ -244,4 +298,4 @@ class Comparison:
     def _repr_html_(self) -> str:
         from costsim.show.tables import table_html
 
-        return self.card._repr_html_() + table_html(self.summary)
+        return self.card._repr_html_() + table_html(self.shown())

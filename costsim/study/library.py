@@ -18,7 +18,7 @@ from costsim.study.announced import beside_the_plan
 from costsim.study.compare import compare_detectors, default_suite
 from costsim.study.comparison import Comparison
 from costsim.study.incident_runs import NEVER, IncidentRuns, IncidentWatch
-from costsim.study.named_causes import naming
+from costsim.study.named_causes import naming, shares_right
 from costsim.study.quiet import training_days
 from costsim.study.seeds import study_seeds
 from costsim.study.tune_suite import tune
@@ -232,9 +232,7 @@ def tune_library(*, naming_runs: int = 0, say: Say | None = None, **options: Any
         }
         if naming_runs:
             seeds = study_seeds(options.get("seed", 0), 5, naming_runs)
-            named = naming(scenario, found.suite, seeds)
-            for right in ("feature_right", "cause_right", "user_right"):
-                entry[right] = named[right].astype(float).mean()
+            entry |= shares_right(naming(scenario, found.suite, seeds))
         table.append(entry)
     return pd.DataFrame(table)
 

@@ -22,10 +22,14 @@ def outcome(runs: pd.DataFrame) -> dict[str, float]:
     kept = runs[~runs["early"] & ~runs["false"]]
     delays = kept["first_h"].fillna(np.inf).to_numpy()
     burned = kept["burned_usd"].to_numpy()
-    count, within = len(kept), int((delays <= 4).sum())
+    count = len(kept)
+    within_1h, within_4h = (int((delays <= hours).sum()) for hours in (1, 4))
     met = kept["first_h"].dropna()
     nan = float("nan")
-    low = float(beta.ppf(0.05, within, count - within + 1)) if within else 0.0
+
+    def low(within: int) -> float:
+        """One-sided 95% bound of a share (Clopper and Pearson)."""
+        return float(beta.ppf(0.05, within, count - within + 1)) if within else 0.0
 
     def quantile(values: NDArray[np.float64], q: float) -> float:
         found = np.quantile(values, q, method="higher") if count else np.nan
@@ -35,10 +39,11 @@ def outcome(runs: pd.DataFrame) -> dict[str, float]:
         "delay_median_h": quantile(delays, 0.5),
         "delay_mean_h": float(met.mean()) if len(met) else nan,
         "delay_p90_h": quantile(delays, 0.9),
-        "caught_within_1h": float((delays <= 1).mean()) if count else nan,
+        "caught_within_1h": within_1h / count if count else nan,
+        "caught_within_1h_low": low(within_1h),
         "caught_within_2h": float((delays <= 2).mean()) if count else nan,
-        "caught_within_4h": within / count if count else nan,
-        "caught_within_4h_low": low,
+        "caught_within_4h": within_4h / count if count else nan,
+        "caught_within_4h_low": low(within_4h),
         "missed": float(kept["missed"].mean()) if count else nan,
         "burned_median_usd": quantile(burned, 0.5),
         "burned_mean_usd": float(burned.mean()) if count else nan,

@@ -39,6 +39,7 @@ MONTHS_TIMES_RATE: Final = 10
 """So many alarms a history must be able to hold, at the wanted rate, to set thresholds by it."""
 JUDGED: Final = (
     "caught_within_1h",
+    "caught_within_1h_low",
     "caught_within_2h",
     "caught_within_4h",
     "caught_within_4h_low",

@@ -28,10 +28,10 @@ class Tuning:
         At the wanted rate.
     curve : pandas.DataFrame
         A row a notch: wanted (false alarms a month), measured, low, high (on fresh runs, 95%),
-        and for the scenario's incident caught_within_2h, caught_within_4h, caught_within_4h_low
-        (one-sided 95%), caught_within_1h, missed, early and false_before_launch (shares of runs
-        with an alarm between launch and incident, and before the launch, which all others leave
-        out),
+        and for the scenario's incident caught_within_1h, caught_within_2h, caught_within_4h,
+        caught_within_1h_low and caught_within_4h_low (one-sided 95% bounds), missed, early and
+        false_before_launch (shares of runs with an alarm between launch and incident, and before
+        the launch, which all others leave out),
         delay_median_h, burned_median_usd, burned_mean_usd, burned_p90_usd; burned_median_all_usd
         (with the early ones, of which nothing had burned when they rang); missing without an
         incident.

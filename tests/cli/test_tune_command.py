@@ -115,9 +115,14 @@ def test_what_does_not_apply_is_refused_before_anything_runs(run, arguments, lin
     assert said.err.count("\n") == 1
 
 
-def test_compare_prints_detectors_beside_dummies_and_the_limit_line(run, once, tmp_path):
+def test_compare_prints_detectors_beside_dummies_and_the_limit_line(
+    run, once, tmp_path, monkeypatch
+):
     played = once(costsim.study, "compare_detectors")
-    options = ("--runs", "6", "--replicates", "10", "--false-alarms-per-month", "2")
+    tenth = {"night-script": night_script(), "quiet": costsim.load_scenario("quiet")}
+    monkeypatch.setattr(costsim, "load_scenario", tenth.get)
+    options = ("--runs", "6", "--replicates", "10", "--false-alarms-per-month", "2",
+               "--naming-runs", "1")  # fmt: skip
     said = run("compare", "night-script", *options, "--figure", "curve.png")
     assert said.code == 0, said.err
     for name in ("user share", "suite", "random", "always", "never"):
@@ -125,10 +130,14 @@ def test_compare_prints_detectors_beside_dummies_and_the_limit_line(run, once, t
     assert "A detector that knew this incident beforehand" in said.out
     assert "Ordinary life with 0.25 planned launches and 0.25 campaigns a month" in said.out
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    [suite] = (line for line in said.out.splitlines() if line.startswith("suite "))
+    assert suite.endswith("  1 of 1         1 of 1       1 of 1")
+    assert "suite 1 of 1 / 1 of 1 / 1 of 1" in said.out
     told = json.loads(run("compare", "night-script", *options, "--json").out)
     assert len(played) == 1
     assert told["limit"]["detectable"]
-    assert {row["detector"] for row in told["detectors"]} >= {"suite", "never"}
+    names = {row["detector"] for row in told["detectors"]}
+    assert {row["detector"] for row in told["named"]} == names >= {"suite", "never"}
     assert run("compare", "quiet").err == (
         "costsim: scenario quiet must have exactly one incident to compare detectors on; it has 0\n"
     )

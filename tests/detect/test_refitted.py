@@ -11,6 +11,7 @@ import pytest
 from costsim.detect import (
     ExponentialSmoothing,
     HourOfWeek,
+    MultiSeasonalTrend,
     NegativeBinomialGLM,
     Scatter,
     SeasonalTrend,
@@ -20,7 +21,7 @@ from costsim.errors import SettingError
 
 LONG = 3 * 168
 HOURS = np.arange(LONG + 100) % 168
-REFITTED = [SeasonalTrend, ExponentialSmoothing, NegativeBinomialGLM]
+REFITTED = [SeasonalTrend, MultiSeasonalTrend, ExponentialSmoothing, NegativeBinomialGLM]
 
 
 def read(baseline, values, hours=None):
@@ -46,6 +47,12 @@ def raw(make, **settings):
     return make(weeks=2, winsor=math.inf, **settings)
 
 
+def first_fit(make, refit_hours, first=0):
+    """Hour of the first forecast of a series that begins at an hour."""
+    least = first + make().min_weeks * 168
+    return least + -least % refit_hours
+
+
 def test_seasonal_trend_is_the_last_season_on_the_last_trend(weekly):
     from statsmodels.tsa.seasonal import STL
 
@@ -65,6 +72,35 @@ def test_jumps_of_the_loess_change_little(weekly):
     exact = STL(np.log(weekly[:336] + 1.0), period=168, robust=True).fit()
     wanted = np.exp(exact.seasonal[-168:-84] + exact.trend[-1]) - 1.0
     assert np.abs(np.log(expected[336:] / wanted)).max() < 0.05
+
+
+def test_multi_seasonal_trend_is_the_last_day_and_week_on_the_last_trend(weekly):
+    from statsmodels.tsa.seasonal import MSTL
+
+    values = np.concatenate([weekly[:504], weekly[:84]])
+    expected, _ = read(MultiSeasonalTrend(weeks=3, winsor=math.inf, refit_hours=84), values)
+    assert np.isnan(expected[:504]).all()
+    history = np.log(values[:504] + 1.0)
+    smooth = {"windows": (21, 15), "stl_kwargs": {"seasonal_deg": 0}}  # without jumps
+    parts = MSTL(history, periods=(24, 168), **smooth).fit()
+    day, week = parts.seasonal[:, 0], parts.seasonal[:, 1]
+    wanted = np.tile(day[-24:], 4)[:84] + week[-168:-84] + parts.trend[-1]
+    np.testing.assert_allclose(np.log(expected[504:] + 1.0), wanted, atol=0.01)
+
+
+def test_multi_seasonal_trend_learns_the_hours_of_the_day_from_all_days():
+    """What four weeks tell scatters less than an hour does; a season of the week alone does not."""
+    hours = np.arange(5 * 168)
+    profile = (40 + 30 * np.sin(hours / 24 * 2 * np.pi)) * np.where(hours % 168 >= 120, 0.6, 1.0)
+    values = profile * np.random.default_rng(7).lognormal(0, 0.25, len(hours))
+    weekend = slice(4 * 168 + 120, None)
+    error = {}
+    for make in (SeasonalTrend, MultiSeasonalTrend):
+        expected, _ = read(make(refit_hours=168), values)
+        error[make] = np.log(expected[4 * 168 :] / profile[4 * 168 :]).std()
+        if make is MultiSeasonalTrend:  # the weekend is not that of the days before it
+            assert abs(np.log(expected[weekend] / profile[weekend]).mean()) < 0.1
+    assert error[MultiSeasonalTrend] < 0.17 < 0.22 < error[SeasonalTrend]
 
 
 def test_exponential_smoothing_is_the_forecast_of_ets(weekly):
@@ -122,63 +158,70 @@ def test_negative_binomial_finds_rates_and_dispersion_that_are_there():
 
 @pytest.mark.parametrize("make", REFITTED)
 def test_gaps_short_histories_and_new_series_are_survived(make, weekly):
+    weekly = np.concatenate([weekly[:504], weekly[:400]])
     both = np.column_stack([weekly, weekly])
     both[50:90, 0] = np.nan
     both[4::9, 0] = np.nan
     both[:200, 1] = np.nan  # a feature launched then
-    state = make(weeks=3, refit_hours=48).begin(2)
-    rows = zip(both, HOURS.tolist(), strict=True)
+    state = make(weeks=4, refit_hours=48).begin(2)
+    rows = zip(both, (np.arange(904) % 168).tolist(), strict=True)
     expected = np.array([state.step(row, hour).expected_usd for row, hour in rows])
-    assert np.isnan(expected[:336]).all()
-    assert np.isfinite(expected[336:, 0]).all()
-    # Two weeks from its first hour, and at the next refit.
-    assert np.isnan(expected[:576, 1]).all()
-    assert np.isfinite(expected[576:, 1]).all()
-    assert np.abs(np.log(expected[336:, 0] / weekly[336:])).mean() < 0.4
+    begin = first_fit(make, 48)
+    assert np.isnan(expected[:begin]).all()
+    assert np.isfinite(expected[begin:, 0]).all()
+    # So many weeks from its first hour, and at the next refit.
+    later = first_fit(make, 48, 200)
+    assert np.isnan(expected[:later, 1]).all()
+    assert np.isfinite(expected[later:, 1]).all()
+    assert np.abs(np.log(expected[begin:, 0] / weekly[begin:])).mean() < 0.4
 
 
 @pytest.mark.parametrize("make", REFITTED)
 @pytest.mark.parametrize("level", [0.0, 0.1, 1e6])
 def test_constants_are_never_unusual(make, level):
-    values = np.full(480, level)
+    begin = first_fit(make, 48)
+    values = np.full(begin + 144, level)
     values[100:110] = np.nan
     expected, z = read(make(refit_hours=48), values)
-    assert np.isfinite(z[432:]).all()
+    assert np.isfinite(z[begin + 96 :]).all()
     assert np.all(np.isnan(z) | (np.abs(z) < 1e-4))
-    np.testing.assert_allclose(expected[432:], level, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(expected[begin + 96 :], level, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("make", REFITTED)
 @pytest.mark.parametrize("level", [0.0, 1.0, 1e5])
 def test_breaks_and_absurd_values_break_nothing(make, level):
     """What is expected stays near what was seen, even without winsor."""
-    values = np.full(600, level)
+    begin = first_fit(make, 48)
+    values = np.full(begin + 264, level)
     values[[50, 200]] = 1e7
-    values[330:] = 0.0
+    values[begin - 6 :] = 0.0
     expected, z = read(make(refit_hours=48, winsor=math.inf), values)
-    assert np.isfinite(expected[336:]).all()
-    assert expected[336:].max() <= 2.0001e7
-    assert np.isfinite(z[480:]).all()
+    assert np.isfinite(expected[begin:]).all()
+    assert expected[begin:].max() <= 2.0001e7
+    assert np.isfinite(z[begin + 144 :]).all()
 
 
 @pytest.mark.parametrize("make", REFITTED)
 def test_a_fit_knows_nothing_of_what_comes_after(make, weekly):
     state, other = make(refit_hours=24).begin(1), make(refit_hours=24).begin(1)
-    for t, value in enumerate(weekly[:480]):
-        later = 9_000.0 if t >= 450 else value
+    break_at = first_fit(make, 24) + 18
+    for t, value in enumerate(weekly[: break_at + 30]):
+        later = 9_000.0 if t >= break_at else value
         one = state.step(np.array([value]), int(HOURS[t]))
         two = other.step(np.array([later]), int(HOURS[t]))
-        assert t >= 456 or one.expected_usd.tobytes() == two.expected_usd.tobytes()
+        assert t >= break_at + 6 or one.expected_usd.tobytes() == two.expected_usd.tobytes()
 
 
 @pytest.mark.parametrize("make", REFITTED)
 def test_a_wild_day_is_remembered_as_a_moderate_one(make):
     rng = np.random.default_rng(3)
-    values = np.round(50 * rng.lognormal(0, 0.1, 4 * 168))
-    values[3 * 168 - 24 : 3 * 168] *= 20
+    after = (make().min_weeks + 1) * 168  # it has been forecasting for most of a week then
+    values = np.round(50 * rng.lognormal(0, 0.1, after + 168))
+    values[after - 24 : after] *= 20
     kept, _ = read(make(refit_hours=24), values)
     wild, _ = read(make(refit_hours=24, winsor=math.inf), values)
-    week_later = slice(4 * 168 - 24, 4 * 168)
+    week_later = slice(after + 144, None)
     off = [abs(math.log(np.median(x[week_later]) / 50)) for x in (kept, wild)]
     assert off[0] < off[1] + 0.05
     assert off[0] < math.log(2.0)
@@ -241,6 +284,8 @@ def test_smoothed_without_prior_is_hour_of_week_where_that_has_a_say(weekly):
     ("make", "words"),
     [
         (lambda: SeasonalTrend(min_weeks=1), "min_weeks must be at least 2; got 1"),
+        (lambda: MultiSeasonalTrend(min_weeks=2), "min_weeks must be at least 3; got 2"),
+        (lambda: MultiSeasonalTrend(weeks=2), "weeks must be at least 3; got 2"),
         (lambda: ExponentialSmoothing(weeks=1), "weeks must be at least 2; got 1"),
         (lambda: NegativeBinomialGLM(refit_hours=0), "refit_hours must be at least 1; got 0"),
         (lambda: SeasonalTrend(offset_usd=0.0), "offset_usd must be at least"),

@@ -19,8 +19,11 @@ from costsim.detect import (
     TrailingMean,
     WeekOverWeek,
     hour_of_week,
+    scan,
 )
 from costsim.errors import SettingError
+from costsim.records import Records
+from costsim.spend.series import channels
 
 
 @pytest.fixture
@@ -109,6 +112,35 @@ def test_sustained_growth_waits_for_days_and_is_over_a_week_after_a_step():
     late = rule.statistic(one_hour, hours)
     assert np.nanmax(late[:671]) == pytest.approx(0.0, abs=1e-12)
     assert rule.first_alarm(one_hour, hours).tolist() == [600 + 71]
+
+
+def test_sustained_growth_hears_a_small_feature_under_a_large_one_and_names_it():
+    """A twentieth of the spend grows by 60% a week; what is launched is judged later."""
+    weeks, launch, quiet_hours = 5, 4 * 24, 14 * 24
+    index = pd.date_range("2024-07-01", periods=weeks * 168, freq="h", tz="UTC")
+    small = np.where(np.arange(len(index)) < quiet_hours + launch, 0.45, 0.0)
+    small += 0.45 * 1.6 ** ((np.arange(len(index)) - quiet_hours - launch) / 168) * (small == 0)
+    small[:launch] = 0.0
+    streams = {"chat": np.full(len(index), 9.0), "agent": small}
+    rows = pd.concat(
+        pd.DataFrame({"timestamp": index, "feature_name": name, "usd": usd}).query("usd > 0")
+        for name, usd in streams.items()
+    ).sort_values(["timestamp", "feature_name"], ignore_index=True)
+    rows["total_cost_nano"] = (rows.pop("usd") * 1e9).astype("int64")
+    rows["call_id"] = [f"c{number}" for number in range(len(rows))]
+    records = Records.from_frame(rows.assign(status="ok", source="test", model="gpt-4o"))
+    rule = SustainedGrowth()
+    found = scan(records, [rule]).to_frame()
+    assert found["top_feature"].tolist() == ["agent"]
+    heard = channels(records).each("feature")["agent"].to_numpy()
+    hours = hour_of_week(index, "UTC")
+    [first] = rule.first_alarm(heard, hours)
+    assert found["time"].tolist() == [index[first]]
+    # Its week before begins with its first call, half of it and three days more must be known.
+    judged = np.flatnonzero(np.isfinite(rule.statistic(heard, hours)))
+    assert judged[0] == launch + 168 + 84 - 1 + 71
+    largest_alone = SustainedGrowth(channel="top_feature")  # nobody hears it there
+    assert len(scan(records, [largest_alone])) == 0
 
 
 @pytest.mark.parametrize("dispersion", [0.0, 0.3])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from costsim.detect import FixedThreshold, NewFeature, NewUser, scan
+from costsim.detect import FixedThreshold, NewFeature, NewUser, Suite, scan
+from costsim.errors import SettingError
 from costsim.records import Records
+from costsim.spend.series import channels
 
 HOURS = pd.date_range("2024-03-01", periods=20 * 24, freq="h", tz="UTC")
 
@@ -58,3 +62,18 @@ def test_without_an_alarm_the_columns_are_the_same(records):
     some = scan(records, [FixedThreshold(20.0)]).to_frame()
     assert len(none) == 0
     assert list(none) == list(some)
+
+
+def test_channels_that_were_read_before_are_not_read_again(records, monkeypatch):
+    watching = [NewFeature(20.0), NewUser(5.0), FixedThreshold(8.0, channel="tier")]
+    wanted = scan(records, watching, start=HOURS[200])
+    heard = channels(records)
+    module = import_module("costsim.detect.scan")
+    monkeypatch.setattr(module, "channels", None)  # calling it would fail
+    found = scan(records, watching, start=HOURS[200], heard=heard)
+    pd.testing.assert_frame_equal(found.to_frame(), wanted.to_frame())
+    suite = Suite("mine", tuple(watching))
+    by_suite = suite.scan(records, start=HOURS[200], heard=heard)
+    pd.testing.assert_frame_equal(by_suite.to_frame(), wanted.to_frame())
+    with pytest.raises(SettingError, match="heard must have bins of 15; got 60"):
+        scan(records, watching, bin_minutes=15, heard=heard)

@@ -160,8 +160,9 @@ def test_a_summary_by_hand():
     assert row["delay_mean_h"] == 2
     assert row["burned_mean_usd"] == (10 + 70 + 150 + 150) / 4
     assert row["burned_median_all_usd"] == 70  # with the early one, of which nothing had burned
-    low = binomtest(2, 4).proportion_ci(0.90, method="exact").low  # one-sided 95%
-    assert row["caught_within_4h_low"] == pytest.approx(low)
+    for hours, caught in ((1, 1), (4, 2)):
+        low = binomtest(caught, 4).proportion_ci(0.90, method="exact").low  # one-sided 95%
+        assert row[f"caught_within_{hours}h_low"] == pytest.approx(low)
 
 
 def test_the_rates_of_the_table_are_measured_on_fresh_runs(scenario, found):

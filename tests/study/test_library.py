@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import pandas as pd
 import pytest
 
 from costsim.detect import (
     AlwaysAlarm,
     FixedThreshold,
+    Guarded,
     NeverAlarm,
     Suite,
     UserShare,
     compared_detectors,
-    load_suite,
     seasonal_cusum,
     seasonal_z_score,
 )
 from costsim.errors import SettingError
 from costsim.show import figures
 from costsim.simulation import load_scenario
-from costsim.study import benign_weeks, compare_library, naming
+from costsim.study import benign_weeks, compare_library
 from costsim.study.library import BENIGN, incident_scenarios
-from tests.simulated import night_script
 
 WATCHING = (
     seasonal_z_score(),
@@ -87,7 +87,11 @@ def test_the_heat_map_says_dollars_and_misses(found):
 def test_all_kinds_are_there_once_and_the_slow_ones_on_request():
     kinds = {type(d).__name__ for d in compared_detectors(1000)}
     assert {"RandomAlarm", "AlwaysAlarm", "NeverAlarm", "CountCusum", "CountGLR"} <= kinds
-    assert len(compared_detectors(1000, refitted=True)) == len(compared_detectors(1000)) + 3
+    assert len(compared_detectors(1000, refitted=True)) == len(compared_detectors(1000)) + 4
+    named = {d.name: d for d in compared_detectors(1000)}
+    plain, guarded = named["seasonal CUSUM"], named["guarded CUSUM"]
+    assert guarded.baseline == Guarded(plain.baseline)  # and nothing else tells them apart
+    assert replace(guarded, baseline=plain.baseline, name=plain.name) == plain
 
 
 def test_benign_weeks_are_counted_with_what_the_budget_allows():
@@ -112,15 +116,3 @@ def test_a_campaign_that_was_announced_rings_no_more_than_an_ordinary_week():
     table = benign_weeks(one, runs=20).set_index(["scenario", "announced"])["rings"]
     assert table[("benign-surge", False)] >= 0.8
     assert table[("benign-surge", True)] <= table[("quiet", False)] + 0.05
-
-
-def test_what_the_first_alarm_names_is_held_against_the_truth():
-    named = naming(night_script(), load_suite("default"), [1])
-    row = named.iloc[0]
-    assert 0 < row["known_h"] <= 24
-    assert row["feature_right"]
-    assert row["cause_right"]
-    assert row["user_right"]
-    assert "code_review" in row["said"]
-    nobody = naming(night_script(), Suite("mute", (NeverAlarm(),)), [1])
-    assert pd.isna(nobody["known_h"]).all()

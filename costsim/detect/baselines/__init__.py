@@ -6,6 +6,7 @@ from costsim.detect.baselines.base import Baseline, BaselineState, Reading
 from costsim.detect.baselines.exponential_smoothing import ExponentialSmoothing
 from costsim.detect.baselines.guarded import Guarded
 from costsim.detect.baselines.hour_of_week import HourOfWeek
+from costsim.detect.baselines.multi_seasonal_trend import MultiSeasonalTrend
 from costsim.detect.baselines.negative_binomial import NegativeBinomialGLM
 from costsim.detect.baselines.scatter import Scatter
 from costsim.detect.baselines.seasonal_trend import SeasonalTrend
@@ -20,6 +21,7 @@ __all__ = [
     "Guarded",
     "HourOfWeek",
     "IncludingWindow",
+    "MultiSeasonalTrend",
     "NegativeBinomialGLM",
     "Reading",
     "Scatter",

@@ -49,8 +49,8 @@ class CusumBank:
 
     References
     ----------
-    Lorden, Annals of Mathematical Statistics 42 (1971); Han, Tsung, Hu and Wang, Technometrics 49
-    (2007).
+    Lorden, Annals of Mathematical Statistics 42 (1971); Han, Tsung, Hu and Wang, CUSUM and EWMA
+    multi-charts for detecting a range of mean shifts, Statistica Sinica 17 (2007).
 
     Examples
     --------

@@ -62,7 +62,7 @@ class FeedSilence(SteppedDetector):
 
     References
     ----------
-    Lucas, Counted data CUSUMs, Technometrics 27 (1985): counts that are too few, and the time
+    Lucas, Counted data CUSUM's, Technometrics 27 (1985): counts that are too few, and the time
     between events.
 
     Examples

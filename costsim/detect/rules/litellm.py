@@ -32,7 +32,7 @@ class LiteLLMRule(SteppedDetector):
     name : str
         How tables and alarms call it.
     channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
-        Which series it reads; the hour's dearest user by default.
+        Which series it reads; by default what the dearest user of each bin spent in it.
 
     Raises
     ------
@@ -47,16 +47,21 @@ class LiteLLMRule(SteppedDetector):
     counting as it is even if the series begins at noon; nothing is judged before the first
     midnight. Unknown hours count as no dollars.
 
-    On `top_user` the series is that of whoever is dearest in each hour, and the mean is the mean
-    of that channel, not of the one user who is dearest now: a rule kept for each user, as in a
-    gateway, is stricter with small users. Run it on one user's own series to have that.
+    A gateway keeps the rule for each user. Here it reads one series, the `top_user` channel: today
+    and the days before are sums over bins of what the dearest user of each spent, whoever that
+    was, so ten users who are dearest in turn add up to one day. Today therefore reaches
+    `least_usd` no later than any one user does, and the mean is no less than anyone's: a user of
+    $3 a day who spends $30 is not seen beside others who are dearest at $50 a day. No channel has
+    a series a user: thousands of them for one rule would cost studies and a suite on duty more
+    memory than all others together. Of records, run it on every user's own series, which
+    :func:`costsim.spend.hourly` has: :meth:`first_alarm` takes a row a user.
 
     What fails: by the afternoon most of a bad day is spent before three ordinary days are used
     up; weekends lower the mean; each day of an incident raises it.
 
     References
     ----------
-    LiteLLM's alerts on spend, https://docs.litellm.ai/docs/proxy/alerts/performance
+    LiteLLM, Performance alerts, https://docs.litellm.ai/docs/proxy/alerts/performance
 
     Examples
     --------
@@ -65,6 +70,16 @@ class LiteLLMRule(SteppedDetector):
     >>> usd[-24:] = 10.0                          # the eighth: $72 are passed in its 8th hour
     >>> LiteLLMRule().first_alarm(usd, np.arange(8 * 24) % 168).tolist()
     [175]
+
+    A row a user, as of ``hourly(records, by="user")``: the second spends three dollars a day, and
+    thirty on the eighth.
+
+    >>> users = np.stack([np.full(8 * 24, 50 / 24), np.full(8 * 24, 3 / 24)])
+    >>> users[1, -24:] = 30 / 24
+    >>> LiteLLMRule().first_alarm(users, np.arange(8 * 24) % 168).tolist()
+    [-1, 175]
+    >>> LiteLLMRule().first_alarm(users.max(axis=0), np.arange(8 * 24) % 168).tolist()
+    [-1]
     """
 
     ratio: float = 3.0

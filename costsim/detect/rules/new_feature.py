@@ -66,7 +66,7 @@ class NewFeature(SteppedDetector):
 
     References
     ----------
-    FinOps Foundation, Managing anomalies, https://www.finops.org/framework/capabilities/anomaly-management/
+    FinOps Foundation, Anomaly management, https://www.finops.org/framework/capabilities/anomaly-management/
 
     Examples
     --------

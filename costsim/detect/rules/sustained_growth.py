@@ -31,7 +31,8 @@ class SustainedGrowth(SteppedDetector):
     name : str
         How tables and alarms call it.
     channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
-        Which series it reads. For one feature, run it on that feature's own series.
+        Which series it reads; by default each feature's own, and it alarms when any of them
+        grows.
 
     Raises
     ------
@@ -40,14 +41,18 @@ class SustainedGrowth(SteppedDetector):
 
     Notes
     -----
-    At each hour the dollars of the last 168 hours are divided by those of the 168 before, over
+    Each series is judged by itself, so growth of a small feature is heard under a large one. At
+    each hour the dollars of the last 168 hours are divided by those of the 168 before, over
     the hours that are known in both weeks; half of them must be. The statistic is the least
     growth of the last 24 `days` hours, so it needs 14 days and `days` more of history, and a
-    single dear hour raises it only after `days` days, by that hour's share of a week.
+    single dear hour raises it only after `days` days, by that hour's share of a week. A feature's
+    history begins with its first call: one launched later is judged on from ten and a half days
+    after, and `days` more.
 
     What fails: it is slow by design, a trend of 10% a week with `growth` = 0.25 is never seen,
     and after a step the growth is gone again a week later. A week of holidays makes the next
-    one look like growth.
+    one look like growth, and so does a launch that is still being taken up. Of many small features
+    the noisiest sets the threshold of all: `least_usd` leaves them out.
 
     References
     ----------
@@ -68,7 +73,7 @@ class SustainedGrowth(SteppedDetector):
     days: int = 3
     least_usd: float = 20.0
     name: str = "sustained growth"
-    channel: str = "top_feature"
+    channel: str = "feature"
 
     def __post_init__(self) -> None:
         positive("growth", self.growth)

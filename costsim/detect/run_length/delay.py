@@ -53,7 +53,8 @@ def conditional_delay(
 
     References
     ----------
-    Pollak and Siegmund, Biometrika 62 (1975). R's `spc` gives the same as ``xcusum.arl(q=nu)``.
+    Pollak, Optimal detection of a change in distribution, Annals of Statistics 13 (1985), whose
+    criterion is the largest of these delays. R's `spc` gives the same as ``xcusum.arl(q=nu)``.
 
     Examples
     --------

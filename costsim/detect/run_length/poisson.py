@@ -51,7 +51,7 @@ def poisson_cusum_arl(
 
     References
     ----------
-    Lucas, Technometrics 27 (1985); White and Keats, Journal of Quality Technology 28 (1996).
+    Lucas, Counted data CUSUM's, Technometrics 27 (1985).
 
     Examples
     --------
