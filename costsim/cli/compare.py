@@ -7,13 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-SHOWN = [
-    "detector", "false_alarms_per_month", "fa_low", "fa_high", "delay_median_h", "delay_mean_h",
-    "delay_p90_h", "caught_within_1h", "caught_within_1h_low", "caught_within_4h",
-    "caught_within_4h_low", "missed",
-    "burned_median_usd", "burned_p90_usd", "early", "false_before_launch",
-]  # fmt: skip
-
 
 def compare(
     source: Annotated[
@@ -66,8 +59,8 @@ def compare(
     from costsim.show.tables import table_text
     from costsim.study import compare_detectors, compare_library
     from costsim.study.compare import default_suite
+    from costsim.study.comparison_table import readable
     from costsim.study.library import incident_scenarios
-    from costsim.study.named_causes import RIGHT
     from costsim.whole_files import write_whole
 
     if figure is not None and figure.suffix != ".png":
@@ -133,8 +126,8 @@ def compare(
             }
         )
         return
-    shown = [*SHOWN, *(RIGHT if naming_runs else ())]
-    print(table_text(found.shown("calibrated")[shown], max_rows=100))
+    table = readable(found.shown("calibrated")).drop(columns="setting")
+    print(table_text(table, max_rows=100))
     open_ = found.differences()
     tied = open_.loc[~open_["decided"] & open_["usd"].notna(), "detector"].tolist()
     print_wrapped(f"{found.headline}. Not told apart from it: {', '.join(tied) or 'none'}.")

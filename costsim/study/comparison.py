@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from costsim.detect.incident_words import rate_words
 from costsim.errors import SettingError
 from costsim.show.formats import UNKNOWN, usd
 from costsim.study.candidates import NOMINAL, Candidate
@@ -264,9 +265,10 @@ class Comparison:
         row = self.told(best)
         runs = self.runs["run"].nunique()
         return (
-            f"{best} burns least of the single detectors at {self.false_alarms_per_month:g} false "
-            f"alarms a month, chosen on half of {runs} runs; in the other half the median is "
-            f"{usd(row['burned_median_usd'])} after {row['delay_median_h']:.0f} h"
+            f"{best} burns least of the single detectors at "
+            f"{rate_words(self.false_alarms_per_month)}, chosen on half of {runs} runs; in the "
+            f"other half the median is {usd(row['burned_median_usd'])} after "
+            f"{row['delay_median_h']:.0f} h"
         )
 
     @property
@@ -282,9 +284,10 @@ class Comparison:
             words = {name: " / ".join(right) for name, *right in rows}
             asked = [self.best.name, *(c.name for c in self.candidates if c.is_suite)]
             each = "; ".join(f"{name} {words[name]}" for name in asked)
+            played = self.named["seed"].nunique()
             said.append(
-                f"Feature / cause / user named rightly by the first alarm, in "
-                f"{self.named['seed'].nunique()} runs played call by call: {each}."
+                f"Feature / cause / user named rightly by the first alarm, in {played} "
+                f"run{'s' * (played != 1)} played call by call: {each}."
             )
         return (*said, f"Ordinary life with {self.ordinary.words()}.")
 
@@ -297,5 +300,6 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         from costsim.show.tables import table_html
+        from costsim.study.comparison_table import readable
 
-        return self.card._repr_html_() + table_html(self.shown())
+        return self.card._repr_html_() + table_html(readable(self.shown()))
