@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # The names in braces are files of a fiftieth of the $40k week: see `files`.
 SMALL = {
-    "00_start_here": {"scenario": "{scenario}", "replicates": 12, "calibration_runs": 8},
+    "00_start_here": {"scenario": "{scenario}", "replicates": 10, "calibration_runs": 3},
     "10_explore_spend": {"records_dir": "{records}", "last_day": "2024-08-11"},
     "20_weekly_report": {"records_dir": "{records}", "week": "2024-W33", "show_users": True},
     "30_tune_detector": {"replicates": 12, "calibration_runs": 6},
@@ -33,8 +33,8 @@ SMALL = {
     "50_replay_incident": {
         "scenario": "{tenth}",
         "suite": "default",  # tuning is notebook 30
-        "replicates": 12,
-        "calibration_runs": 8,
+        "replicates": 10,
+        "calibration_runs": 3,
     },
     "60_incident_library": {"size": 0.02},
 }
