@@ -165,7 +165,8 @@ def test_a_store_that_freezes_in_the_middle_of_a_queue_lets_nobody_wait():
             return bool(answer), time.perf_counter() - begin
 
         tasks = [asyncio.create_task(one(n)) for n in range(200)]
-        await asyncio.sleep(0.03)
+        while sum(task.done() for task in tasks) < 8:
+            await asyncio.sleep(0.001)
         server.freeze()
         found = await asyncio.gather(*tasks)
         await ledger.close()
