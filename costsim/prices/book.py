@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from costsim.prices.unpriced import Unpriced
 if TYPE_CHECKING:
     import pandas as pd
 
-    from costsim.prices.overlay import DatedPrice
+    from costsim.prices.overlay import DatedPrice, PriceFile
     from costsim.prices.priced import PricedCalls
 
 Moment = datetime | date | str
@@ -254,22 +255,16 @@ class PriceBook:
 
 
 def _load(source: str | Path, seen: tuple[str, ...]) -> PriceBook:
-    import tomllib
-
-    from costsim.prices.overlay import parse_price_file, read_entries
-
     path = _find(source)
     if str(path) in seen:
         raise SettingError(f"{path.name}: base must not lead back to the book itself")
     try:
         text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text, parse_float=Decimal)
     except FileNotFoundError:
         raise SettingError(f"price book must be an existing file; got {str(source)!r}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise SettingError(f"{path.name} must be valid TOML; got {error}") from None
-    file = parse_price_file(content, path.name)
-    entries = read_entries(file, path.name)
+    file, entries = _understood(text, path.name)
     digest = sha256(text.encode())
     published = file.base == "genai-prices"
     if published:
@@ -285,6 +280,21 @@ def _load(source: str | Path, seen: tuple[str, ...]) -> PriceBook:
         digest=digest.hexdigest()[:16],
         description=file.description,
     )
+
+
+@lru_cache(maxsize=16)
+def _understood(text: str, name: str) -> tuple[PriceFile, tuple[DatedPrice, ...]]:
+    """What a file says; each simulation asks for its book again, and the text seldom changes."""
+    import tomllib
+
+    from costsim.prices.overlay import parse_price_file, read_entries
+
+    try:
+        content = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"{name} must be valid TOML; got {error}") from None
+    file = parse_price_file(content, name)
+    return file, read_entries(file, name)
 
 
 def _below(name: str, path: Path) -> str | Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -173,7 +174,7 @@ class SuiteReplay:
                 reaction_minutes=by_hour(self.duty.reaction_hours),
                 action="kill",
                 feature=str(incident["feature_name"]),
-                starts=onset,
+                starts=onset + timedelta(microseconds=1),  # known just then: of the bin before
             )
             manned = scenario.model_copy(update={"operations": people})
             seed = self.replay.records.manifest.seed

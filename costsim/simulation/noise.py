@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from costsim.simulation.fading import fading
 from costsim.simulation.streams import stream
 
 BURN_IN_DAYS = 60
@@ -53,15 +54,15 @@ class Noise(BaseModel):
         return np.asarray(np.exp(effect - mean))
 
     def _hourly(self, rng: np.random.Generator, hours: int) -> NDArray[np.float64]:
-        from scipy.signal import lfilter
-
         phi, again = self.hour_phi, self.same_hour_phi
         if not again:
             return _autoregression(rng, hours, phi)
         before = 24 * BURN_IN_DAYS  # what was before is forgotten to .9**60
         shocks = _autoregression(rng, before + hours, phi)
-        drawn = lfilter([1.0], [1.0, *[0.0] * 23, -again], shocks)[before:]
-        return np.asarray(drawn / sqrt(hour_covariance(phi, again, 0)[0] / (1 - again**2)))
+        for hour in range(24):
+            shocks[hour::24] = fading(shocks[hour::24], again)
+        variance = hour_covariance(phi, again, 0)[0] / (1 - again**2)
+        return np.asarray(shocks[before:] / sqrt(variance))
 
 
 def hour_covariance(phi: float, again: float, lags: int) -> NDArray[np.float64]:
@@ -79,8 +80,6 @@ def hour_covariance(phi: float, again: float, lags: int) -> NDArray[np.float64]:
 
 def _autoregression(rng: np.random.Generator, length: int, phi: float) -> NDArray[np.float64]:
     """Gaussian AR(1) of variance one, stationary from the first value."""
-    from scipy.signal import lfilter
-
     shocks = rng.standard_normal(length)
     shocks[1:] *= sqrt(1 - phi**2)
-    return np.asarray(lfilter([1.0], [1.0, -phi], shocks))
+    return fading(shocks, phi)

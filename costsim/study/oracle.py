@@ -121,7 +121,8 @@ class _OracleState:
         new, step, unit = z, jump, 1.0
         if self._before is not None:
             last, shifted = self._before
-            new, step = z - oracle.phi * np.nan_to_num(last), jump - oracle.phi * shifted
+            known = np.where(np.isnan(last), 0.0, last)
+            new, step = z - oracle.phi * known, jump - oracle.phi * shifted
             unit = (1 - oracle.phi**2) ** 0.5
         self._before = (z, jump)
         if monitored:

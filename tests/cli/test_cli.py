@@ -209,7 +209,7 @@ def test_doctor_is_content_here(run) -> None:
 
 
 def test_the_demo_writes_one_page(run, tmp_path) -> None:
-    said = run("demo", "--runs", "12", "--calibration", "8")
+    said = run("demo", "--runs", "10", "--calibration", "3")
     assert said.code == 0, said.err
     assert "this week: 3." in said.out
     assert "SIMULATED surprise-40k, seed 7" in said.out

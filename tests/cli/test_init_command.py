@@ -8,6 +8,10 @@ import shlex
 import pytest
 import yaml
 
+from costsim.simulation import load_scenario
+from costsim.simulation.sizes import smaller
+from costsim.toml_writing import toml_lines
+
 
 def test_the_files_are_used_by_the_next_command_and_by_the_build_as_they_are(
     run, tmp_path, monkeypatch
@@ -40,18 +44,21 @@ def test_the_files_are_used_by_the_next_command_and_by_the_build_as_they_are(
 
 @pytest.mark.slow
 def test_the_story_is_rehearsed_under_them(run, tmp_path):
-    run("init", "--monthly-budget", "10000", "--out", "here", "--tiers", "free,pro,enterprise",
+    tenth = smaller(load_scenario("surprise-40k"), 0.1)
+    text = "\n".join(toml_lines(tenth.model_dump(exclude_defaults=True)))
+    (tmp_path / "tenth.toml").write_text(text, encoding="utf-8")
+    run("init", "--monthly-budget", "1000", "--out", "here", "--tiers", "free,pro,enterprise",
         "--time-zone", "America/New_York")  # fmt: skip
-    said = run("limits", "check", "surprise-40k", "--limits", "here/limits.toml", "--gate",
+    said = run("limits", "check", "tenth.toml", "--limits", "here/limits.toml", "--gate",
                "here/gate.toml", "--replicates", "2", "--jobs", "1", "--json")  # fmt: skip
-    assert said.code in (1, 3), said.err  # a product of $55,000 within $10,000
+    assert said.code in (1, 3), said.err  # a product of $5,500 within $1,000
     found = json.loads(said.out)
     assert found["limits"] == "first-limits"
     [spend] = [
         row for row in found["measures"]
         if (row["measure"], row["statistic"]) == ("month_usd", "mean")
     ]  # fmt: skip
-    assert spend["with"] <= 10_000 < spend["without"]
+    assert spend["with"] <= 1_000 < 5_000 < spend["without"]
 
 
 def test_bad_input_and_what_is_there_are_one_line(run, tmp_path):

@@ -14,7 +14,7 @@ from tests.simulated import night_script, simulated_folder
 
 
 def test_a_tuned_suite_is_saved_and_read_by_detect(run, tmp_path):
-    said = run("tune", "night-script", "--runs", "6", "--replicates", "20",
+    said = run("tune", "night-script", "--runs", "6", "--replicates", "10",
                "--false-alarms-per-month", "2", "--save", "mine.toml")  # fmt: skip
     assert said.code == 0, said.err
     assert "false alarms a month on fresh runs" in said.out

@@ -19,6 +19,7 @@ from costsim.detect.incidents import _change_point, _dated, _groups
 from costsim.errors import SettingError
 from costsim.records import Records
 from costsim.simulation import load_scenario, simulate
+from costsim.simulation.sizes import smaller
 
 HOURS = pd.date_range("2024-08-01", periods=400, freq="h", tz="UTC")
 
@@ -78,7 +79,7 @@ def test_what_began_before_the_last_one_ended_goes_on():
     ],
 )
 def test_incidents_of_the_library_are_dated_and_explained(scenario, feature, cause, culprits):
-    wanted = load_scenario(scenario)
+    wanted = smaller(load_scenario(scenario), 0.2)  # as in the whole product, and as many hours
     [(name, truth)] = wanted.incidents.items()
     result = simulate(wanted, seed=3)
     begin = pd.Timestamp(wanted.focus.start).tz_localize(wanted.time_zone).tz_convert("UTC")

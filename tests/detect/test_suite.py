@@ -26,7 +26,10 @@ from costsim.detect import (
     suite_names,
 )
 from costsim.errors import DataError, SettingError, UnknownNameError
+from costsim.simulation import load_scenario
+from costsim.simulation.sizes import smaller
 from costsim.spend.series import channels
+from tests.simulated import simulated
 
 MIXED = Suite(
     'a "mixed" one',
@@ -87,10 +90,11 @@ def test_a_suite_has_the_bin_that_its_thresholds_are_for(surprise_run, tmp_path)
         parse_suite({"bin_minutes": 7, "detectors": [{"kind": "FixedThreshold"}]})
 
 
-def test_a_suite_scans_as_its_detectors_do(surprise_run):
+def test_a_suite_scans_as_its_detectors_do():
     suite = load_suite("default")
-    one = suite.scan(surprise_run.records, start="2024-08-12T11:00Z")
-    heard, zone = channels(surprise_run.records, 60), surprise_run.records.time_zone
+    records = simulated(smaller(load_scenario("surprise-40k"), 0.1), seed=7).records
+    one = suite.scan(records, start="2024-08-12T11:00Z")
+    heard, zone = channels(records, 60), records.time_zone
     alone = [
         (alarm.known_at, detector.name)
         for detector in suite.detectors

@@ -17,23 +17,32 @@ from costsim.detect import (
     suite_members,
 )
 from costsim.report import SuiteReplay, replay_suite
+from costsim.simulation import SimulationResult, load_scenario
+from costsim.simulation.sizes import smaller
 from costsim.study.duty import TOGETHER
+from tests.simulated import simulated
 
 FEATURES = Detector(HourOfWeek(), CUSUM(h=2.0), name="features", channel="feature")
 THEIRS = tuple(d for d in suite_members() if d.name not in ("feed silence", "seasonal z-score"))
 """The default suite's, so that every channel of it is heard in the closed loop."""
 SUITE = Suite(
     "many",
-    (seasonal_z_score(), FEATURES, FeedSilence(HourOfWeek()), FixedThreshold(20.0), *THEIRS),
+    (seasonal_z_score(), FEATURES, FeedSilence(HourOfWeek()), FixedThreshold(2.0), *THEIRS),
     2.0,
     "a test",
 )
 
 
 @pytest.fixture(scope="module")
-def manned(surprise_run) -> SuiteReplay:
-    duty = costsim.study.on_duty("surprise-40k", SUITE, replicates=12, calibration_runs=3, seed=2)
-    return replay_suite(surprise_run.records, duty)
+def week() -> SimulationResult:
+    """A tenth of the product: what is asked here is alike at any size."""
+    return simulated(smaller(load_scenario("surprise-40k"), 0.1), seed=7)
+
+
+@pytest.fixture(scope="module")
+def manned(week) -> SuiteReplay:
+    duty = costsim.study.on_duty(week.scenario, SUITE, replicates=12, calibration_runs=3, seed=2)
+    return replay_suite(week.records, duty)
 
 
 def test_dollars_at_the_act_are_the_features_calls_until_then(manned: SuiteReplay) -> None:
@@ -59,7 +68,7 @@ def test_all_together_are_the_first_of_them_and_early_alarms_are_told(manned: Su
     rows = manned.acted.set_index("detector")
     assert rows.loc[TOGETHER, "alarm"] == rows["alarm"].min()
     early = manned.replay.alarms.set_index("detector").query("early")["time"]
-    assert len(early)  # $20 of a feature's hour: on Friday evening
+    assert len(early)  # $2 of a feature's hour: on Friday evening
     for name, time in early.items():
         assert rows.loc[name, "early"] == time
     assert rows.loc[TOGETHER, "early"] == early.min()
@@ -114,18 +123,18 @@ def test_it_draws_one_row_a_detector(manned: SuiteReplay) -> None:
 
 
 @pytest.mark.slow
-def test_a_suite_of_15_minutes_is_replayed_in_quarters(surprise_run) -> None:
+def test_a_suite_of_15_minutes_is_replayed_in_quarters(week) -> None:
     """What it saw, when it spoke and what was gone by then are those of its own bins."""
     quarter = Suite(
         "quarter",
-        (FixedThreshold(20.0), seasonal_z_score()),
+        (FixedThreshold(3.0), seasonal_z_score()),
         bin_minutes=15,
     )
-    duty = costsim.study.on_duty("surprise-40k", quarter, replicates=10, calibration_runs=1, seed=2)
-    manned = replay_suite(surprise_run.records, duty)
+    duty = costsim.study.on_duty(week.scenario, quarter, replicates=10, calibration_runs=1, seed=2)
+    manned = replay_suite(week.records, duty)
     replay = manned.replay
     start = pd.Timestamp("2024-08-09", tz="America/New_York")
-    first = quarter.scan(surprise_run.records, start=start).first().set_index("detector")
+    first = quarter.scan(week.records, start=start).first().set_index("detector")
     got = replay.alarms.set_index("detector")["time"]
     assert (got == first["known_at"].reindex(got.index)).all()
     assert (got.dt.minute % 60 != 0).any()  # not all on an hour
@@ -133,7 +142,7 @@ def test_a_suite_of_15_minutes_is_replayed_in_quarters(surprise_run) -> None:
     assert seen["hour"].tolist()[:5] == [f"Mon 06:{m:02d}" for m in (0, 15, 30, 45)] + ["Mon 07:00"]
     columns = ["timestamp", "feature_name", "total_cost_usd"]
     onset = replay.incident["starts"]
-    rows = surprise_run.records.between(onset).to_pandas(columns)
+    rows = week.records.between(onset).to_pandas(columns)
     calls = rows[rows["feature_name"] == "deep_analysis"].set_index("timestamp")["total_cost_usd"]
     assert seen["burned_usd"].iloc[4] == pytest.approx(
         calls[calls.index < onset + pd.Timedelta(minutes=15)].sum()

@@ -15,6 +15,7 @@ from costsim.records import Records
 from costsim.report import week_view, weekly_report
 from costsim.report.week_alarms import rate_words, suite_words
 from costsim.show.mask import mask_user
+from costsim.simulation.sizes import smaller
 
 START = pd.Timestamp("2024-07-01", tz="UTC")  # a Monday
 BURST = pd.Timestamp("2024-08-01 10:00", tz="UTC")
@@ -98,7 +99,7 @@ def test_history_that_is_too_short_is_said_and_no_calm_is_claimed(burst: Records
 def test_the_report_takes_a_suite_file_from_any_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quiet = costsim.load_scenario("quiet").first_days(22)
+    quiet = smaller(costsim.load_scenario("quiet"), 0.1).first_days(22)
     costsim.simulate(quiet, seed=1, out=tmp_path / "runs")
     loud = tuple(d.with_threshold(0.5) for d in SUITE.detectors)
     Suite("loud", loud, 3.0, "nothing at all").write(tmp_path / "loud.toml")

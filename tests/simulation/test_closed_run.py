@@ -241,7 +241,7 @@ def test_a_suite_on_duty_hears_what_the_same_suite_finds_in_the_records(tmp_path
     from costsim.detect import CUSUM, Detector, HourOfWeek, Shewhart, Suite
     from costsim.simulation import parse_scenario
 
-    scenario = smaller(load_scenario("night-script"), 0.3)
+    scenario = smaller(load_scenario("night-script"), 0.2)
     features = {n: scenario.features[n] for n in ("code_review", "support_chat")}
     alone = scenario.model_copy(update={"features": features})
     begin = pd.Timestamp("2024-08-09 20:00", tz="America/New_York")
@@ -250,7 +250,7 @@ def test_a_suite_on_duty_hears_what_the_same_suite_finds_in_the_records(tmp_path
     paid = plain.truth.merge(rows, on="call_id")
     for detector in (
         Detector(HourOfWeek(), CUSUM(h=40.0), name="features", channel="feature"),
-        Detector(HourOfWeek(), Shewhart(limit=6.0), name="cost", channel="unit_cost"),
+        Detector(HourOfWeek(), Shewhart(limit=4.0), name="cost", channel="unit_cost"),
         Detector(HourOfWeek(), CUSUM(h=40.0), name="calls", channel="calls"),
     ):
         suite = Suite("one", (detector,))

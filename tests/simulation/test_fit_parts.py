@@ -20,10 +20,12 @@ def session_times(rng, rate, mean_calls, think, span):
     """Poisson sessions of a geometric number of calls, exponential think times apart."""
     start = np.sort(rng.random(rng.poisson(rate / mean_calls * span))) * span
     size = rng.geometric(1 / mean_calls, len(start))
-    times = [s + np.r_[0, np.cumsum(rng.exponential(think, n - 1))] for s, n in
-             zip(start, size, strict=True)]  # fmt: skip
+    first = np.cumsum(size) - size
+    waits = rng.exponential(think, size.sum())
+    waits[first] = 0.0
+    since = np.cumsum(waits)
+    flat = np.repeat(start - since[first], size) + since
     ids = np.repeat(np.arange(len(start)), size)
-    flat = np.concatenate(times)
     order = np.argsort(flat)
     return flat[order], ids[order]
 

@@ -6,9 +6,12 @@ from datetime import date
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from costsim.simulation.calendar import Calendar
-from costsim.simulation.noise import Noise, hour_covariance
+from costsim.simulation.fading import fading
+from costsim.simulation.noise import BURN_IN_DAYS, Noise, hour_covariance
+from costsim.simulation.streams import stream
 
 LONG = Calendar(date(2015, 1, 1), 3650, "UTC")
 
@@ -86,3 +89,23 @@ def test_a_longer_run_begins_the_same():
 
 def test_without_sigma_there_is_no_noise():
     assert (factors(hour_sigma=0, day_sigma=0) == 1).all()
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.3, 0.95])
+def test_a_fading_sum_is_the_filter_bit_for_bit(keep):
+    values = np.random.default_rng(3).standard_normal(2000)
+    assert (fading(values, keep) == lfilter([1.0], [1.0, -keep], values)).all()
+    assert fading(values[:0], keep).shape == (0,)
+
+
+def test_the_same_hour_s_memory_is_a_filter_of_24_hours():
+    """The whole factor, with its draws: hours of yesterday come again in part."""
+    calendar = Calendar(date(2024, 1, 1), 20, "UTC")
+    got = np.log(factors(4, calendar, hour_phi=0.5, same_hour_phi=0.6, day_sigma=0.0))
+    burn_in = 24 * BURN_IN_DAYS
+    shocks = stream(4, "noise", "hours").standard_normal(burn_in + calendar.hours)
+    shocks[1:] *= np.sqrt(1 - 0.5**2)
+    hourly = lfilter([1.0], [1.0, -0.5], shocks)
+    hourly = lfilter([1.0], [1.0, *[0.0] * 23, -0.6], hourly)[burn_in:]
+    hourly /= np.sqrt(hour_covariance(0.5, 0.6, 0)[0] / (1 - 0.6**2))
+    np.testing.assert_allclose(got, 0.15 * hourly - 0.15**2 / 2, rtol=0, atol=1e-14)

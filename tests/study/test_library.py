@@ -36,7 +36,7 @@ WATCHING = (
 @pytest.fixture(scope="module")
 def found():
     return compare_library(
-        ["night-script", "prompt-bloat"], WATCHING, replicates=24, calibration_runs=12, seed=6
+        ["night-script", "prompt-bloat"], WATCHING, replicates=12, calibration_runs=6, seed=6
     )
 
 

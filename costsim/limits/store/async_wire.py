@@ -33,8 +33,7 @@ class AsyncWire(Asking):
         begun, answered = time.monotonic(), False
         try:
             limit = self._limit_of(budget, begun - came)
-            async with asyncio.timeout(limit):
-                answer = await self._tried(ask)
+            answer = await self._tried(ask, begun + limit)
             self._heard, answered = time.monotonic(), True
             return answer
         except (StoreError, self._refused):  # it answers that it does not serve
@@ -50,14 +49,17 @@ class AsyncWire(Asking):
                 budget.took(time.monotonic() - begun, answered=answered)
             self._turns.leave()
 
-    async def _tried(self, ask: Ask) -> Any:
+    async def _tried(self, ask: Ask, until: float) -> Any:
         for attempt in range(2):
+            left = self._left(until)
             if attempt:
+                if left <= 0:
+                    raise TimeoutError  # the loop was held up: one try was all
                 await self.close()
             connection = self._idle.pop() if self._idle else self._class(**self._keys)
             try:
-                async with asyncio.timeout(TRY * self._deadline):
-                    answer = await self._ask(connection, ask)
+                async with asyncio.timeout(left):
+                    answer = await self._ask(connection, ask, until)
             except self._refused:
                 await connection.disconnect(nowait=True)
                 raise
@@ -77,15 +79,26 @@ class AsyncWire(Asking):
                 return answer
         raise AssertionError("the second try answers or raises")
 
-    async def _ask(self, connection: Any, ask: Ask) -> Any:
+    async def _ask(self, connection: Any, ask: Ask, until: float) -> Any:
         if not connection.is_connected:
             await connection.connect()
+        self._limit(connection, until)
         await connection.send_packed_command(ask.command, check_health=False)
+        # Before Python 3.12, sending swallows a timeout that comes just as it ends.
+        self._limit(connection, until)
         try:
             return await connection.read_response()
         except self._unknown:
             await connection.send_packed_command(ask.whole, check_health=False)
             return await connection.read_response()
+
+    def _left(self, until: float) -> float:
+        """Seconds for one try."""
+        return min(TRY * self._deadline, until - time.monotonic())
+
+    def _limit(self, connection: Any, until: float) -> None:
+        """The client's own limit; what lies there already is let in even when time is over."""
+        connection.socket_timeout = max(self._left(until), 1e-3)
 
     async def close(self) -> None:
         while self._idle:

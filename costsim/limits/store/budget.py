@@ -11,6 +11,8 @@ ALL, TRY = 0.9, 0.45
 """Parts of the deadline for all questions of a decision, and for one try of a question; what is
 left is for the work between them."""
 
+_AT_ONCE = 50  # who are sent away before others whose time is over have their turn
+
 
 class OutOfTimeError(StoreError):
     """A decision had no time left for this question; earlier ones were answered.
@@ -92,8 +94,18 @@ class Turns:
         self._free += 1
 
     def call_off(self) -> None:
-        """Send all who wait away."""
+        """Send all who wait away, who came first first.
+
+        Thousands at a stroke would hold up the loop, and with it those who ask and whose time is
+        over, too.
+        """
         waiting, self._waiting = self._waiting, deque()
-        for turn in waiting:
+        self._send_away(waiting)
+
+    def _send_away(self, waiting: deque[asyncio.Future[bool]]) -> None:
+        for _ in range(min(_AT_ONCE, len(waiting))):
+            turn = waiting.popleft()
             if not turn.done():
                 turn.set_result(False)
+        if waiting:
+            asyncio.get_running_loop().call_soon(self._send_away, waiting)
