@@ -6,21 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from costsim.errors import SettingError
 from costsim.limits import Policy
-from costsim.limits.rules import rules_of
-from costsim.show.formats import share
 from costsim.simulation.loading import load_scenario
 from costsim.simulation.run import downgrades_of, policy_of
-from costsim.study.launch.candidates import CapRange, candidates, cap_range, with_caps
-from costsim.study.launch.folding import FoldedMonth
+from costsim.study.compiled_first import compile_first
+from costsim.study.launch.first_month import FirstTask, first_rows
 from costsim.study.launch.gate import Gate, load_gate, parse_gate
-from costsim.study.launch.month import LaunchMonth, launch_month
-from costsim.study.launch.month_calls import MonthCalls
+from costsim.study.launch.month import launch_month
 from costsim.study.launch.recommendation import Recommendation
-from costsim.study.launch.rehearsal import Rehearsal
 from costsim.study.launch.search import (
     Growth,
     SearchTask,
@@ -29,7 +23,7 @@ from costsim.study.launch.search import (
     ranked,
     search_rows,
 )
-from costsim.study.parallel import in_parallel
+from costsim.study.parallel import at_once, in_parallel
 from costsim.study.seeds import study_seeds
 
 if TYPE_CHECKING:
@@ -47,8 +41,6 @@ FACTORS = (1.25, 1.5, 2.0)
 GROWTHS = tuple(Growth(factor, heavy) for heavy in (False, True) for factor in FACTORS)
 GROWN_SEEDS = 2
 """So many of the check's seeds are tried with each growth, too."""
-TOO_MANY = 0.05
-"""A cap on a request's size that refuses more of a feature's calls is not kept in the search."""
 NOT_SEARCHED = ("incident_", "overshoot_")
 """Measures that a search does not take."""
 SEARCH, CHECK = 12, 13
@@ -132,12 +124,15 @@ def recommend_limits(
             raise SettingError(f"{wanted.name}: {one.key} is not searched for; use validate_limits")
     downgrades = downgrades_of(month.scenario, base)
     searched_seeds = study_seeds(seed, SEARCH, seeds)
-    start, ranges, notes = _prepared(month, base, downgrades, searched_seeds[0])
-    budget = month.scenario.monthly_budget_usd
-    tried = candidates(
-        start, ranges, count, seed=seed, organisation=CapRange(0.8 * budget, 1.5 * budget)
+    compile_first(month.scenario)
+    parts = at_once()
+    first = FirstTask(month, base, downgrades, searched_seeds[0], count, seed)
+    opened = list(
+        in_parallel(first_rows, [first._replace(part=part, parts=parts) for part in range(parts)])
     )
-    searched = halved(month, tried, searched_seeds, wanted, downgrades, progress)
+    tried, notes = opened[0].tried, opened[0].notes
+    begun = [row for one in opened for row in one.rows]
+    searched = halved(month, tried, searched_seeds, begun, wanted, downgrades, progress)
     seen = searched.groupby("variant").size()
     last = [policy.name for policy in tried if seen[policy.name] == len(searched_seeds)]
     best = ranked(searched, last, wanted)[0]
@@ -189,39 +184,6 @@ def searched_gate(gate: Gate) -> Gate:
     """The requirements that a search can look for; the usual ones where there is none of them."""
     kept = tuple(one for one in gate.requirements if not one.column.startswith(NOT_SEARCHED))
     return Gate(gate.name, kept) if kept else DEFAULT_GATE
-
-
-def _prepared(
-    month: LaunchMonth, base: Policy, downgrades: tuple[tuple[str, str], ...], seed: int
-) -> tuple[Policy, dict[str, CapRange], list[str]]:
-    """What is searched from, over which caps, and what a reader must know of it."""
-    rehearsal = Rehearsal(month, seed, downgrades)
-    meant = MonthCalls(rehearsal)
-    block = meant.either
-    notes, cap = [], base.request.max_input_tokens
-    start = base
-    if cap is not None:
-        names = rehearsal.tables.features
-        large = block.input_tokens > cap
-        refused = np.bincount(block.feature, large, len(names))
-        calls = np.bincount(block.feature, minlength=len(names))
-        shares = refused / np.maximum(calls, 1)
-        worst = int(np.argmax(shares))
-        if shares[worst] > TOO_MANY:
-            request = base.request.model_copy(update={"max_input_tokens": None})
-            start = base.model_copy(update={"request": request})
-            notes.append(
-                f"max_input_tokens = {cap:,} refuses {share(shares[worst])} of the calls of "
-                f"{names[worst]} at any price; the search leaves it out."
-            )
-    whole = FoldedMonth(rehearsal, meant)
-    asked = with_caps(start, dict.fromkeys(("hour_usd", "day_usd", "month_usd"), 1.0), None, "one")
-    ranges = {
-        rule.cap: cap_range(whole.peaks(asked, rule) / 1e9)
-        for rule in rules_of(asked)
-        if rule.scope == "user" and rule.cap.endswith("_usd")
-    }
-    return start, ranges, notes
 
 
 def _flips(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +15,7 @@ from costsim.study.launch.rehearsal import Rehearsal
 from costsim.study.launch.runs import OPEN
 from costsim.study.launch.statistics import estimate
 from costsim.study.one_thread import one_thread
-from costsim.study.parallel import at_once, in_parallel
+from costsim.study.parallel import in_parallel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,13 +65,16 @@ def search_rows(task: SearchTask) -> Searched:
     with one_thread():
         rehearsal = Rehearsal(task.month, task.seed, task.downgrades)
         calls = MonthCalls(rehearsal)
-        found = _rows(task, calls)
+        found = rows_under(task, FoldedMonth(rehearsal, calls))
         last = task._replace(policies=task.policies[-1:])
         heavy = {one.heavy_only for one in task.growths}
         who = {only: _who_grows(rehearsal, calls.either, only) for only in heavy}
         return Searched(
             found,
-            {one: _rows(last, calls.changed(_growth(one, who))) for one in task.growths},
+            {
+                one: rows_under(last, FoldedMonth(rehearsal, calls.changed(_growth(one, who))))
+                for one in task.growths
+            },
         )
 
 
@@ -80,9 +82,9 @@ def _growth(growth: Growth, who: dict[bool, NDArray[np.bool_]]) -> Callable[[Blo
     return lambda block: _grown(block, growth.factor, who[growth.heavy_only])
 
 
-def _rows(task: SearchTask, calls: MonthCalls) -> list[dict[str, float | str]]:
-    rehearsal = calls.rehearsal
-    month = FoldedMonth(rehearsal, calls)
+def rows_under(task: SearchTask, month: FoldedMonth) -> list[dict[str, float | str]]:
+    """A row without limits and one with each of the task's, of a month that is drawn."""
+    rehearsal = month.rehearsal
     runs = month.runs(task.policies)
     first = next(runs)  # what is looked at for limits tells the month without any, too
     open_ = month.open
@@ -121,6 +123,7 @@ def halved(
     month: LaunchMonth,
     candidates: Sequence[Policy],
     seeds: Sequence[int],
+    begun: Sequence[dict[str, float | str]],
     gate: Gate,
     downgrades: tuple[tuple[str, str], ...],
     progress: Callable[[int], object] | None = None,
@@ -128,22 +131,20 @@ def halved(
     """Rows of all runs: every candidate on the first seeds, ever fewer and better ones on more.
 
     Limits of one seed see the same demand, so few seeds tell good from bad; those that are told
-    apart by little see more.
+    apart by little see more. `begun` has the rows of the first seed.
     """
     import pandas as pd
 
-    left, done = list(candidates), 0
-    rows: list[dict[str, float | str]] = []
+    left, done, rows = list(candidates), 1, list(begun)
+    if progress:
+        progress(len(left))
     for number, share in enumerate(SHARES):
-        upto = max(round(share * len(seeds)), done + 1)
-        parts = _parts(left, at_once() // (upto - done))
-        tasks = [
-            SearchTask(month, part, downgrades, one) for one in seeds[done:upto] for part in parts
-        ]
-        for found in in_parallel(search_rows, tasks):
+        upto = max(round(share * len(seeds)), done + (number > 0))
+        tasks = [SearchTask(month, tuple(left), downgrades, one) for one in seeds[done:upto]]
+        for found in in_parallel(search_rows, tasks) if tasks else ():
             rows += found.rows
             if progress:
-                progress(len(found.rows) - 1)
+                progress(len(left))
         done = upto
         if done >= len(seeds) or number == len(SHARES) - 1:
             break
@@ -152,12 +153,6 @@ def halved(
         left = [policy for policy in left if policy.name in keep]
     runs = pd.DataFrame(rows).drop_duplicates(["variant", "seed"])  # each part has the open month
     return runs.sort_values(["variant", "seed"], ignore_index=True)
-
-
-def _parts(left: Sequence[Policy], count: int) -> list[tuple[Policy, ...]]:
-    """One month's candidates for several processors, each of which draws it for itself."""
-    size = math.ceil(len(left) / max(count, 1))
-    return [tuple(left[at : at + size]) for at in range(0, len(left), size)]
 
 
 def ranked(runs: pd.DataFrame, names: Sequence[str], gate: Gate) -> list[str]:
