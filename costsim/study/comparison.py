@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from costsim.study.oracle import Limit
     from costsim.study.ordinary import OrdinaryLife
 
+LEAST, MOST = 0.8, 1.25
+"""Times the wanted rate of false alarms between which a measured one is as wanted."""
 NEXT: Final = ".to_frame(), .differences(), .plot(), .plot_curve()"
 
 
@@ -166,14 +168,19 @@ class Comparison:
     def unlike(self) -> list[str]:
         """Detectors whose false alarms on fresh runs are not near the wanted rate.
 
-        Outside 0.8 to 1.25 times it, and with an interval that leaves it out. Dummies and rules
-        that no threshold brings there are among them.
+        Those of which it is refuted that the rate lies within 0.8 to 1.25 times it, at 5% for all
+        of them together (Holm, Scandinavian Journal of Statistics 6, 1979). Dummies and rules that
+        no threshold brings there are among them.
         """
+        from statsmodels.stats.multitest import multipletests
+
         wanted = self.false_alarms_per_month
-        rows = self.summary[self.summary["setting"] == "calibrated"]
-        off = (rows["false_alarms_per_month"] / wanted - 1.025).abs() > 0.225
-        off &= (rows["fa_low"] > wanted) | (rows["fa_high"] < wanted)
-        return sorted(rows.loc[off, "detector"])
+        chances = {
+            c.name: c.false_alarms[wanted].chance_within(LEAST * wanted, MOST * wanted)
+            for c in self.candidates
+        }
+        refuted = multipletests(list(chances.values()), alpha=0.05, method="holm")[0]
+        return sorted(name for name, off in zip(chances, refuted, strict=True) if off)
 
     def row(self, detector: str, setting: str = "calibrated") -> pd.Series[Any]:
         """Summary of one detector."""

@@ -44,6 +44,26 @@ class FalseAlarms:
         scale = HOURS_A_MONTH / self.exposure_hours * self.clustering
         return float(low * scale), float(high * scale)
 
+    def chance_within(self, low: float, high: float) -> float:
+        """Largest chance of a count so far off, were the monthly rate within these bounds.
+
+        Examples
+        --------
+        >>> FalseAlarms(200, 200 * 720.0).chance_within(0.8, 1.25)
+        1.0
+        >>> FalseAlarms(40, 20 * 720.0).chance_within(0.8, 1.25) < 0.01   # 2 a month
+        True
+        """
+        from scipy.stats import chi2
+
+        if low <= self.per_month <= high:
+            return 1.0
+        seen = self.alarms / self.clustering
+        scale = self.exposure_hours / HOURS_A_MONTH / self.clustering
+        if self.per_month > high:
+            return float(chi2.cdf(2 * high * scale, 2 * seen))
+        return float(chi2.sf(2 * low * scale, 2 * seen + 2))
+
 
 @dataclass(frozen=True)
 class Paths:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import binomtest, bootstrap, poisson
 
 from costsim.detect import Detector, FixedThreshold, Suite, TrailingMean, UserShare
 from costsim.detect.charts import Shewhart
@@ -16,6 +16,7 @@ from costsim.show import figures
 from costsim.show.formats import usd
 from costsim.simulation.bin_sampler import BinnedSpend, sample_bins
 from costsim.study import compare_detectors
+from costsim.study.false_alarms import FalseAlarms
 from costsim.study.incident_runs import IncidentRuns, IncidentWatch
 from costsim.study.outcome import outcome, paired_difference
 from costsim.study.seeds import study_seeds
@@ -180,14 +181,32 @@ def test_the_rates_of_the_table_are_measured_on_fresh_runs(scenario, found):
 
 
 def test_rates_that_are_not_the_wanted_one_are_named(found):
-    wide = replace(found, false_alarms_per_month=found.false_alarms_per_month)
-    rows = wide.summary.copy()
-    rows["fa_low"], rows["fa_high"] = 0.9, 1.1
-    rows["false_alarms_per_month"] = 1.0
-    at = rows.index[rows["setting"] == "calibrated"][:2]
-    rows.loc[at, ["false_alarms_per_month", "fa_low", "fa_high"]] = [[0.5, 0.4, 0.6], [1.5, 0.9, 2]]
-    wide.__dict__["summary"] = rows
-    assert wide.unlike == [rows.loc[at[0], "detector"]]  # the other's interval holds 1
+    """At 5% together: a chance of 0.02 is news of one detector, and none among three."""
+    months, wanted = 20, found.false_alarms_per_month
+
+    def named(*alarms):
+        rates = [FalseAlarms(count, months * 720.0) for count in alarms]
+        own = [
+            replace(one, false_alarms=dict(one.false_alarms) | {wanted: rate})
+            for one, rate in zip(found.candidates, rates, strict=False)
+        ]
+        names = [one.name for one in own]
+        said = replace(found, candidates=tuple(own)).unlike
+        return [names.index(name) for name in said]
+
+    assert 0.05 / 3 < poisson.sf(35, 1.25 * months) < 0.05 / 2
+    assert named(36) == [0]
+    assert named(36, 20, 20) == []
+    assert named(36, 60, 20) == [0, 1]  # once the other is out, two are left
+    assert named(3, 20, 20) == [0]
+    assert poisson.cdf(3, 0.8 * months) < 0.05 / 3
+
+
+@pytest.mark.parametrize("alarms", [0, 3, 18, 26, 40])
+def test_the_chance_of_a_rate_is_that_of_its_count(alarms):
+    found = FalseAlarms(alarms, 20 * 720.0).chance_within(0.8, 1.25)
+    wanted = min(poisson.cdf(alarms, 16), 1.0) if alarms < 16 else poisson.sf(alarms - 1, 25)
+    assert found == pytest.approx(1.0 if 16 <= alarms <= 25 else wanted)
 
 
 def test_seeds_of_different_purposes_and_studies_are_different():
