@@ -34,7 +34,7 @@ class CountGLR(SteppedDetector):
         Floor of an hour's mean, above 0: what a count is held against where none is expected.
     name : str
         How tables and alarms call it.
-    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
+    channel : {total, top_user, top_feature, new_user, user_rise, feature, unit_cost, tier, calls}
         Which series it reads. Counts come in through the values: give it a series of calls.
 
     Raises

@@ -36,7 +36,7 @@ class Detector(SeriesDetectorBase):
         When it is too much, such as `CUSUM(k=1.0, h=5.0)` or `Shewhart(3.0)`.
     name : str
         How tables and alarms call it; by default the names of the two.
-    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
+    channel : {total, top_user, top_feature, new_user, user_rise, feature, unit_cost, tier, calls}
         Which series it reads: all dollars, those of the hour's dearest user, or feature.
     gate_ratio : float
         There is no alarm unless the last `gate_hours` cost at least so many times what was

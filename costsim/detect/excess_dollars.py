@@ -30,7 +30,7 @@ class ExcessDollars(SteppedDetector):
         Monitored hours that are added up, at least 1.
     name : str
         How tables and alarms call it.
-    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
+    channel : {total, top_user, top_feature, new_user, user_rise, feature, unit_cost, tier, calls}
         Which series it reads.
 
     Raises

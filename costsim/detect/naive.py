@@ -36,7 +36,7 @@ class NaiveZScore(SeriesDetectorBase):
         Known hours needed, at least 2.
     name : str
         How tables and alarms call it.
-    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
+    channel : {total, top_user, top_feature, new_user, user_rise, feature, unit_cost, tier, calls}
         Which series it reads.
 
     Raises

@@ -185,7 +185,9 @@ def scan(
     if tables:
         who = heard.who.reindex(found["time"]).set_index(found.index)
         of, channel = found.pop("of").astype(object), found.pop("channel")
-        found["top_user"] = who["top_user"].where(channel != "new_user", who["new_user"])
+        found["top_user"] = who["top_user"]
+        for name in ("new_user", "user_rise"):
+            found["top_user"] = found["top_user"].where(channel != name, who[name])
         by_feature = channel.isin(["feature", "unit_cost"])
         found["top_feature"] = of.where(by_feature, who["top_feature"])
         found["tier"] = of.where(channel == "tier", None)

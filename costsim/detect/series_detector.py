@@ -20,13 +20,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Channel = Literal[
-    "total", "top_user", "top_feature", "new_user", "feature", "unit_cost", "tier", "calls"
+    "total",
+    "top_user",
+    "top_feature",
+    "new_user",
+    "user_rise",
+    "feature",
+    "unit_cost",
+    "tier",
+    "calls",
 ]
 CHANNELS: tuple[str, ...] = get_args(Channel)
 """All dollars; those of the bin's dearest user or feature, or of the dearest user first seen less
-than 7 days ago; each feature's own; each feature's USD per 1,000 calls; each user tier's own; all
-calls. ``feature``, ``unit_cost`` and ``tier`` are a series a feature or tier, and alarm when any
-of them does; ``calls`` is the one that holds no dollars."""
+than 7 days ago; how many times a user's day is the mean of the user's last seven; each feature's
+own; each feature's USD per 1,000 calls; each user tier's own; all calls. ``feature``,
+``unit_cost`` and ``tier`` are a series a feature or tier, and alarm when any of them does;
+``user_rise`` and ``calls`` are those that hold no dollars."""
 
 
 def checked_channel(channel: str) -> None:
@@ -235,8 +244,8 @@ class SeriesDetectorBase(ABC):
         """Start on one series."""
 
     def width(self, bin_minutes: int) -> BinWidth:
-        """Bins of the channel: the price of a call does not add up over an hour."""
-        return BinWidth(bin_minutes, adds_up=self.channel != "unit_cost")
+        """Bins of the channel: neither prices of calls nor ratios add up over an hour."""
+        return BinWidth(bin_minutes, adds_up=self.channel not in ("unit_cost", "user_rise"))
 
     def first_alarm(
         self,

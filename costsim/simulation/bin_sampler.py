@@ -12,6 +12,7 @@ from costsim.simulation.sampling.cube import TOP_USERS, sampled_runs
 from costsim.simulation.sampling.plan import Minutes
 from costsim.spend.bins import checked_minutes
 from costsim.spend.series import NEW_DAYS, since_first_call, unit_cost
+from costsim.spend.user_rise import user_rise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +29,8 @@ class BinnedSpend:
 
     `total`, `top_user` and `top_feature` are what detectors read; `excess` are the dollars that
     the scenario's incidents add. `hour_of_week` (bins,) is local, Monday 00 = 0. `each` has the
-    other channels: ``calls`` and ``new_user``; and of several series, ``feature`` and
-    ``unit_cost``, of shape ``(runs, bins, features)``, and ``tier``, of shape ``(runs, bins,
+    other channels: ``calls``, ``new_user`` and ``user_rise``; and of several series, ``feature``
+    and ``unit_cost``, of shape ``(runs, bins, features)``, and ``tier``, of shape ``(runs, bins,
     tiers)``. Bins are hours, or `bin_minutes` long.
     """
 
@@ -139,8 +140,9 @@ def sample_bins(
     """
     checked_minutes(bin_minutes)
     plan, runs = sampled_runs(scenario, seeds, cast(Minutes, bin_minutes), TOP_USERS, workers)
-    found = [_channels(run, plan.per_hour) for run in runs]
-    total, top_user, top_feature, excess, usd, calls, tiers, new = (
+    day = np.cumsum(np.diff(plan.bin_of_week // plan.per_hour // 24, prepend=0) != 0)
+    found = [_channels(run, plan.per_hour, day) for run in runs]
+    total, top_user, top_feature, excess, usd, calls, tiers, new, rise = (
         np.stack(part) for part in zip(*found, strict=True)
     )
     each = {
@@ -148,6 +150,7 @@ def sample_bins(
         "unit_cost": unit_cost(usd, calls),
         "tier": since_first_call(tiers, tiers),
         "new_user": new,
+        "user_rise": rise,
         "calls": calls.sum(axis=2),
     }
     if not scenario.population.tiers:  # users of no tier make no series
@@ -156,7 +159,7 @@ def sample_bins(
     return BinnedSpend(total, top_user, top_feature, excess, hours, each, bin_minutes)
 
 
-def _channels(run: RunSpend, per_hour: int) -> tuple[Floats, ...]:
+def _channels(run: RunSpend, per_hour: int, day: NDArray[np.int64]) -> tuple[Floats, ...]:
     return (
         run.usd.sum(axis=1),
         run.dearest_usd,
@@ -166,6 +169,7 @@ def _channels(run: RunSpend, per_hour: int) -> tuple[Floats, ...]:
         run.calls.astype(float),
         run.tier_usd,
         _new_user(run.user_usd, per_hour),
+        user_rise(run.user_usd, day)[0],
     )
 
 

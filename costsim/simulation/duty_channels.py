@@ -13,6 +13,7 @@ import numpy as np
 
 from costsim.simulation.calendar import HOUR_US
 from costsim.spend.series import NEW_DAYS, since_first_call, unit_cost
+from costsim.spend.user_rise import RISE_DAYS, risen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,6 +52,10 @@ class HeardBins:
         self._new_user = np.zeros(bins)
         self._new_after = NEW_DAYS * 24 * HOUR_US // self.bin_us
         self._new_user[: self._new_after] = np.nan  # everybody is new
+        starts = np.asarray(tables.scenario.calendar.day_starts) * HOUR_US // self.bin_us
+        self._day = np.searchsorted(starts, np.arange(bins), side="right") - 1
+        self._rise = np.where(self._day == 0, np.nan, 0.0)
+        self._by_day = np.zeros((self._day[-1] + 1 if bins else 0, len(tables.users)))
         self._first = np.full(len(tables.users), UNSEEN)
         self._scale = _scale(tables, bins, self.bin_us, planned)
 
@@ -75,6 +80,11 @@ class HeardBins:
         self._tier[low:high] += sums(tier, self._tier.shape[1], nano)
         by_user = sums(heard.user, len(self._first), nano)
         self._top_user[low:high] = by_user.max(axis=1)
+        for day in np.unique(self._day[low:high]):
+            before, there = self._by_day[max(day - RISE_DAYS, 0) : day], self._day[low:high] == day
+            self._rise[low:high][there], _, self._by_day[day] = risen(
+                by_user[there] / 1e9, before, self._by_day[day]
+            )
         np.minimum.at(self._first, heard.user, at)
         bins = np.arange(low, high)[:, None]
         new = (self._first >= self._new_after) & (bins < self._first + self._new_after)
@@ -90,6 +100,7 @@ class HeardBins:
             "top_user": self._top_user / 1e9,
             "top_feature": usd.max(axis=1),
             "new_user": self._new_user / 1e9,
+            "user_rise": self._rise,
             "feature": since_first_call(usd, self._calls),
             "unit_cost": unit_cost(usd, self._calls),
             "tier": since_first_call(tier, tier),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from costsim.errors import DataError
 from costsim.spend.bins import bins, checked_minutes, local
 from costsim.spend.planned import Planned, beside_the_plan
+from costsim.spend.user_rise import RISE_USD, user_rise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,8 +116,10 @@ class Channels:
 
     ``total`` is all spend, ``top_user`` the dearest user of the bin and ``top_feature`` the
     dearest feature; ``new_user`` is the dearest of those first seen less than 7 days ago, missing
-    in the first 7 days of the records, in which everybody is new. ``who`` names them (columns
-    top_user, top_feature, new_user). A call without a user counts in the total and the feature,
+    in the first 7 days of the records, in which everybody is new. ``user_rise`` is how many times
+    a user's day so far is the mean of the user's last seven, see
+    :func:`costsim.spend.user_rise.user_rise`. ``who`` names them (columns top_user, top_feature,
+    new_user, user_rise). A call without a user counts in the total and the feature,
     but is nobody's. ``bin_minutes`` is the width of a bin.
     """
 
@@ -124,6 +127,7 @@ class Channels:
     top_user: pd.Series
     top_feature: pd.Series
     new_user: pd.Series
+    user_rise: pd.Series
     who: pd.DataFrame
     features: pd.DataFrame
     calls: pd.DataFrame
@@ -241,6 +245,7 @@ def channels(records: Records, bin_minutes: int = 60, planned: Sequence[Planned]
             new = _of_new_users(spent, begin)
             tops["new_user"], who["new_user"] = _dearest(new, key, grid)
             tops["new_user"] = tops["new_user"].where(grid >= begin)
+            tops["user_rise"], who["user_rise"] = _risen(spent, grid, records.time_zone)
     tiers = cube.dropna(subset=["user_tier"]).groupby(["time", "user_tier"])["cost_nano"].sum()
     named = cube.dropna(subset=["feature_name"])
     named = named.assign(priced=named["calls"] - named["unpriced_calls"])
@@ -268,6 +273,25 @@ def _of_new_users(spent: pd.DataFrame, begin: pd.Timestamp) -> pd.DataFrame:
         return spent.head(0)
     theirs = spent[spent["user_id"].isin(late.index)]
     return theirs[theirs["time"] - theirs["user_id"].map(late) < timedelta(days=NEW_DAYS)]
+
+
+def _risen(
+    spent: pd.DataFrame, grid: pd.DatetimeIndex, time_zone: str
+) -> tuple[pd.Series, pd.Series]:
+    """The largest rise of a user in each bin, and whose; of users with a day that counts."""
+    import pandas as pd
+
+    dates = pd.Series(local(grid, time_zone).tz_localize(None).normalize(), index=grid)
+    daily = spent.groupby([spent["time"].map(dates), "user_id"])["cost_nano"].sum()
+    large = daily[daily >= RISE_USD * 1e9].index.get_level_values(1).unique()
+    theirs = spent[spent["user_id"].isin(large)]
+    usd = theirs.pivot(index="time", columns="user_id", values="cost_nano")
+    usd = usd.reindex(grid).fillna(0.0).astype(float) / 1e9
+    day = (dates - dates.iloc[0]).dt.days.to_numpy()
+    rise, column = user_rise(usd.to_numpy(), day)
+    found = pd.Series(rise, index=grid)
+    names = pd.Series(usd.columns.to_numpy(object)[column] if len(large) else None, index=grid)
+    return found, names.astype(object).where(found > 0)
 
 
 def _dearest(spent: pd.DataFrame, key: str, grid: pd.DatetimeIndex) -> tuple[pd.Series, pd.Series]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-SINGLE: Final = ("total", "top_user", "top_feature", "new_user", "calls")
+SINGLE: Final = ("total", "top_user", "top_feature", "new_user", "user_rise", "calls")
 SEVERAL: Final = ("feature", "unit_cost", "tier")
 LEAST_WEEKS: Final = 2
 
@@ -47,10 +47,11 @@ def history_weeks(
     Returns
     -------
     dict of str to ndarray
-        ``total``, ``top_user``, ``top_feature``, ``new_user`` and ``calls`` of shape (weeks, bins
-        of a week), ``feature`` and ``unit_cost`` of shape (weeks, bins of a week, features), and
-        ``tier`` likewise, one series that is missing where users have none. An hour that a change
-        of the clocks skips is missing; of one that comes twice the first is taken.
+        ``total``, ``top_user``, ``top_feature``, ``new_user``, ``user_rise`` and ``calls`` of
+        shape (weeks, bins of a week), ``feature`` and ``unit_cost`` of shape (weeks, bins of a
+        week, features), and ``tier`` likewise, one series that is missing where users have none.
+        An hour that a change of the clocks skips is missing; of one that comes twice the first is
+        taken.
 
     Raises
     ------

@@ -50,7 +50,7 @@ def test_tune_prints_its_curve_as_json(run):
     said = run("tune", "quiet", "--runs", "4", "--any-budget", "--json")
     told = json.loads(said.out)
     assert [row["wanted"] for row in told["curve"]] == [1.0, 2.0, 4.0]
-    not_in_suite = {"new_user", "calls"}
+    not_in_suite = {"new_user", "user_rise", "calls"}
     assert {row["channel"] for row in told["detectors"]} == set(CHANNELS) - not_in_suite
     assert told["file"] is None
 

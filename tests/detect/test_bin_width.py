@@ -165,7 +165,8 @@ def test_windows_of_hours_hold_as_many_hours(make, minutes):
         FixedThreshold(50.0),
         UserShare(1_000.0),
         WeekOverWeek(least_usd=30.0),
-        LiteLLMRule(least_usd=300.0),
+        LiteLLMRule(least_usd=300.0, channel="total"),
+        LiteLLMRule(),
         SustainedGrowth(least_usd=5_000.0),
         FeedSilence(QUICK, usd_per_call=0.5),
         ExcessDollars(QUICK, hours=6),
@@ -191,7 +192,7 @@ def test_at_the_end_of_even_hours_rules_say_what_they_say_of_hours(rule, minutes
     hourly[620:640] *= 3
     hourly[645:655] = 0.0
     hours, per_hour = np.arange(len(hourly)) % 168, 60 // minutes
-    adds_up = rule.channel != "unit_cost"
+    adds_up = rule.channel not in ("unit_cost", "user_rise")
     values = split(hourly, minutes) if adds_up else hourly.repeat(per_hour)
     wanted = rule.statistic(hourly, hours, 400)
     found = rule.statistic(values, hours.repeat(per_hour), 400 * per_hour, minutes)

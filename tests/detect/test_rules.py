@@ -60,7 +60,7 @@ def test_week_over_week_needs_dollars_and_not_only_a_ratio():
 
 def test_litellm_rule_is_a_table_of_local_days(gappy):
     series, hours = gappy
-    got = LiteLLMRule(least_usd=30.0).statistic(series.to_numpy(), hours)
+    got = LiteLLMRule(least_usd=30.0, channel="total").statistic(series.to_numpy(), hours)
     date = series.index.tz_convert("Europe/Berlin").date
     days = series.groupby(date).sum(min_count=1)
     so_far = series.fillna(0.0).groupby(date).cumsum()
@@ -76,7 +76,7 @@ def test_litellm_rule_alarms_once_a_day_and_counts_from_ten_dollars():
     index = pd.date_range("2024-07-01", periods=9 * 24, freq="h", tz="UTC")
     usd = pd.Series(0.1, index=index)
     usd.iloc[-24:] = 1.0  # $10 are reached in the tenth hour, though 3 x $2.40 in the eighth
-    alarms = LiteLLMRule().alarms(usd)
+    alarms = LiteLLMRule(channel="top_user").alarms(usd)
     assert [time.isoformat() for time in alarms.frame["time"]] == ["2024-07-09T09:00:00+00:00"]
 
 
@@ -222,6 +222,7 @@ def test_a_launch_that_costs_two_thirds_of_the_limit_all_day_is_news_within_the_
         (lambda: WeekOverWeek(channel="all"), "channel must be one of 'total'"),
         (lambda: LiteLLMRule(ratio=math.nan), "ratio must be above 0; got nan"),
         (lambda: LiteLLMRule(days=0), "days must be at least 1; got 0"),
+        (lambda: LiteLLMRule(days=6), "least_usd and days are 10 and 7 on the channel user_rise"),
         (lambda: SustainedGrowth(growth=-0.1), "growth must be above 0; got -0.1"),
         (lambda: SustainedGrowth(days=0), "days must be at least 1; got 0"),
         (lambda: NewFeature(usd_per_hour=0.0), "usd_per_hour must be above 0; got 0.0"),

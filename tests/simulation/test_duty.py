@@ -42,7 +42,11 @@ def records(product):
 
 @pytest.mark.parametrize("planned", [(), (PLAN,)], ids=["plain", "planned"])
 @pytest.mark.parametrize("minutes", [60, 15])
-def test_they_hear_what_the_records_will_say(product, records, minutes, planned) -> None:
+def test_they_hear_what_the_records_will_say(
+    product, records, minutes, planned, monkeypatch
+) -> None:
+    for module in ("series", "user_rise"):
+        monkeypatch.setattr(f"costsim.spend.{module}.RISE_USD", 0.05)
     recorder = Recorder(Demand(play(product, 4), 4))
     heard = HeardBins(tables_of(recorder), minutes, planned)
     for day in attempts_by_day(product, 4):
@@ -57,6 +61,7 @@ def test_they_hear_what_the_records_will_say(product, records, minutes, planned)
         expected = np.column_stack([series[key].to_numpy() for key in order])
         np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-12, err_msg=name)
     assert np.nanmax(found["new_user"]) > 0
+    assert np.nanmax(found["user_rise"]) > 1
 
 
 def test_users_of_no_tier_make_no_series(small) -> None:

@@ -50,7 +50,7 @@ def test_runs_are_made_of_whole_weeks_with_all_channels_together(records):
                 if np.array_equal(spend.total[run, part], weeks["total"][w], equal_nan=True)
             ]  # fmt: skip
             used.add(which)
-            for name in ("feature", "unit_cost", "calls", "tier", "new_user"):
+            for name in ("feature", "unit_cost", "calls", "tier", "new_user", "user_rise"):
                 np.testing.assert_array_equal(spend.each[name][run, part], weeks[name][which])
             np.testing.assert_array_equal(spend.top_user[run, part], weeks["top_user"][which])
     assert used == {0, 1, 2, 3}

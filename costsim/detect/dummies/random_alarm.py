@@ -27,7 +27,7 @@ class RandomAlarm(SteppedDetector):
         From 0 to 2^64 - 1; other seeds alarm at other hours.
     name : str
         How tables and alarms call it.
-    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
+    channel : {total, top_user, top_feature, new_user, user_rise, feature, unit_cost, tier, calls}
         Which series it pretends to read.
 
     Raises

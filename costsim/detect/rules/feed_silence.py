@@ -35,7 +35,7 @@ class FeedSilence(SteppedDetector):
         Threshold, above 0: 20 is one in 500 million.
     name : str
         How tables and alarms call it.
-    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
+    channel : {total, top_user, top_feature, new_user, user_rise, feature, unit_cost, tier, calls}
         Which series it reads.
 
     Raises

@@ -19,7 +19,7 @@ class FixedThreshold(Rule):
         Dollars, above 0.
     name : str
         How tables and alarms call it.
-    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
+    channel : {total, top_user, top_feature, new_user, user_rise, feature, unit_cost, tier, calls}
         Whose dollars: all, the hour's dearest user's, or feature's. By default the feature's: a
         new feature has no baseline, but dollars it has from its first hour.
 

@@ -1,4 +1,4 @@
-"""LiteLLM's rule: today against the mean of the last seven days."""
+"""LiteLLM's rule: a user's today against the mean of the user's last seven days."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from costsim.detect.charts.base import positive
 from costsim.detect.hours import FloatArray
 from costsim.detect.series_detector import checked_channel
 from costsim.detect.stepped import Judged, SteppedDetector
+from costsim.errors import SettingError
+from costsim.spend.user_rise import RISE_DAYS, RISE_USD
 
 # The mean of a series without any spend: the ratio stays a number.
 _CENT = 0.01
@@ -19,20 +21,22 @@ _CENT = 0.01
 
 @dataclass(frozen=True)
 class LiteLLMRule(SteppedDetector):
-    """Alarm when today has cost more than `ratio` times the mean day of the last seven.
+    """Alarm when a user's today has cost more than `ratio` times the user's mean day.
 
     Parameters
     ----------
     ratio : float
         Today so far over the mean day, above 0.
     least_usd : float
-        Days below so many dollars never alarm (statistic 0), above 0.
+        Days below so many dollars never alarm (statistic 0), above 0. On `user_rise` it is 10.
     days : int
-        Days before today that the mean is taken of, at least 1.
+        Days before today that the mean is taken of, at least 1. On `user_rise` they are 7.
     name : str
         How tables and alarms call it.
-    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
-        Which series it reads; by default what the dearest user of each bin spent in it.
+    channel : {total, top_user, top_feature, new_user, user_rise, feature, unit_cost, tier, calls}
+        Which series it reads. By default `user_rise`: in each bin, the largest ratio of a user's
+        today to the user's own last seven days, see :func:`costsim.spend.user_rise.user_rise`. On
+        a series of dollars the rule is that of the series' own days.
 
     Raises
     ------
@@ -47,14 +51,9 @@ class LiteLLMRule(SteppedDetector):
     counting as it is even if the series begins at noon; nothing is judged before the first
     midnight. Unknown hours count as no dollars.
 
-    A gateway keeps the rule for each user. Here it reads one series, the `top_user` channel: today
-    and the days before are sums over bins of what the dearest user of each spent, whoever that
-    was, so ten users who are dearest in turn add up to one day. Today therefore reaches
-    `least_usd` no later than any one user does, and the mean is no less than anyone's: a user of
-    $3 a day who spends $30 is not seen beside others who are dearest at $50 a day. No channel has
-    a series a user: thousands of them for one rule would cost studies and a suite on duty more
-    memory than all others together. Of records, run it on every user's own series, which
-    :func:`costsim.spend.hourly` has: :meth:`first_alarm` takes a row a user.
+    On `user_rise` every user is held against the user's own days, and the alarm names who it
+    was. A user has risen in the bins in which the user spends; in studies without calls the users
+    are those who are watched one by one.
 
     What fails: by the afternoon most of a bad day is spent before three ordinary days are used
     up; weekends lower the mean; each day of an incident raises it.
@@ -66,19 +65,18 @@ class LiteLLMRule(SteppedDetector):
     Examples
     --------
     >>> import numpy as np
-    >>> usd = np.ones(8 * 24)                     # $24 a day
-    >>> usd[-24:] = 10.0                          # the eighth: $72 are passed in its 8th hour
-    >>> LiteLLMRule().first_alarm(usd, np.arange(8 * 24) % 168).tolist()
-    [175]
+    >>> from costsim.spend.user_rise import user_rise
+    >>> usd = np.stack([np.full(8 * 24, 50 / 24), np.full(8 * 24, 3 / 24)], axis=1)
+    >>> usd[-24:, 1] = 30 / 24                    # who spends $3 a day spends $30 on the eighth
+    >>> rise, who = user_rise(usd, np.arange(8 * 24) // 24)
+    >>> at = int(LiteLLMRule().first_alarm(rise, np.arange(8 * 24) % 168)[0])
+    >>> at, int(who[at])
+    (175, 1)
 
-    A row a user, as of ``hourly(records, by="user")``: the second spends three dollars a day, and
-    thirty on the eighth.
+    On dollars, such as those of the dearest user of each bin, nobody is seen beside $50 a day:
 
-    >>> users = np.stack([np.full(8 * 24, 50 / 24), np.full(8 * 24, 3 / 24)])
-    >>> users[1, -24:] = 30 / 24
-    >>> LiteLLMRule().first_alarm(users, np.arange(8 * 24) % 168).tolist()
-    [-1, 175]
-    >>> LiteLLMRule().first_alarm(users.max(axis=0), np.arange(8 * 24) % 168).tolist()
+    >>> dearest = LiteLLMRule(channel="top_user")
+    >>> dearest.first_alarm(usd.max(axis=1), np.arange(8 * 24) % 168).tolist()
     [-1]
     """
 
@@ -86,13 +84,20 @@ class LiteLLMRule(SteppedDetector):
     least_usd: float = 10.0
     days: int = 7
     name: str = "LiteLLM rule"
-    channel: str = "top_user"
+    channel: str = "user_rise"
 
     def __post_init__(self) -> None:
         positive("ratio", self.ratio)
         positive("least_usd", self.least_usd)
         at_least("days", self.days, 1)
         checked_channel(self.channel)
+        fixed = (RISE_USD, RISE_DAYS)
+        if self.channel == "user_rise" and (self.least_usd, self.days) != fixed:
+            raise SettingError(
+                f"least_usd and days are {fixed[0]:g} and {fixed[1]} on the channel user_rise, "
+                f"which is made of them; got {self.least_usd!r} and {self.days!r}: on top_user or "
+                "another series of dollars they are yours"
+            )
 
     @property
     def threshold(self) -> float:
@@ -105,14 +110,27 @@ class LiteLLMRule(SteppedDetector):
 
     def describe(self) -> str:
         """Say in one line of words what it does."""
+        whose = "a user's today" if self.channel == "user_rise" else "today"
         return (
-            f"{self.name} on {self.channel}: alarms when today is above {self.ratio:g} times the "
+            f"{self.name} on {self.channel}: alarms when {whose} is above {self.ratio:g} times the "
             f"mean of the last {self.days} days, from ${self.least_usd:,.2f} a day"
         )
 
-    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _DayState:
+    def begin(self, n_series: int, width: BinWidth = HOURLY) -> _DayState | _RiseState:
         """Start with no history."""
+        if self.channel == "user_rise":
+            return _RiseState()
         return _DayState(self, n_series, width)
+
+
+class _RiseState:
+    """The series is the ratio already."""
+
+    def step(self, values: FloatArray, hour_of_week: int, monitored: bool) -> Judged:
+        return np.ones_like(values), values
+
+    def restart(self) -> None:
+        """There is nothing to forget."""
 
 
 class _DayState:

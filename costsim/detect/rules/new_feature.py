@@ -38,7 +38,7 @@ class NewFeature(SteppedDetector):
         0: where a log begins everything is seen for the first time.
     name : str
         How tables and alarms call it.
-    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
+    channel : {total, top_user, top_feature, new_user, user_rise, feature, unit_cost, tier, calls}
         Which series it reads: `feature`, or `tier` for a new one. The series must be unknown
         (NaN) before the first call.
 

@@ -19,7 +19,7 @@ class NewUser(Rule):
         Dollars that a new user may cost in an hour, above 0.
     name : str
         How tables and alarms call it.
-    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
+    channel : {total, top_user, top_feature, new_user, user_rise, feature, unit_cost, tier, calls}
         Which series it reads: `new_user`, the dearest user of the hour of those first seen less
         than 7 days ago, unknown in the first 7 days of the records.
 

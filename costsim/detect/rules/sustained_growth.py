@@ -30,7 +30,7 @@ class SustainedGrowth(SteppedDetector):
         week before counts as.
     name : str
         How tables and alarms call it.
-    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
+    channel : {total, top_user, top_feature, new_user, user_rise, feature, unit_cost, tier, calls}
         Which series it reads; by default each feature's own, and it alarms when any of them
         grows.
 

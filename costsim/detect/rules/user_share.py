@@ -23,7 +23,7 @@ class UserShare(Rule):
         Share of it, above 0; 0.01 is 1%.
     name : str
         How tables and alarms call it.
-    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
+    channel : {total, top_user, top_feature, new_user, user_rise, feature, unit_cost, tier, calls}
         Whose dollars; the hour's dearest user's by default.
 
     Raises

@@ -27,7 +27,7 @@ class WeekOverWeek(SteppedDetector):
         infinitely many times nothing.
     name : str
         How tables and alarms call it.
-    channel : {total, top_user, top_feature, new_user, feature, unit_cost, tier, calls}
+    channel : {total, top_user, top_feature, new_user, user_rise, feature, unit_cost, tier, calls}
         Which series it reads.
 
     Raises
