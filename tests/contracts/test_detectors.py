@@ -41,7 +41,7 @@ DUMMIES = {"RandomAlarm", "AlwaysAlarm", "NeverAlarm"}
 # What one dear hour is not the matter of.
 NO_SPIKES = {*DUMMIES, "SustainedGrowth", "FeedSilence", "NewFeature"}
 # What a burst of some hours is not the matter of; and the one random alarm falls elsewhere.
-NO_BURSTS = {"NeverAlarm", "RandomAlarm", "SustainedGrowth", "NewFeature", "LiteLLMRule"}
+NO_BURSTS = {"NeverAlarm", "RandomAlarm", "SustainedGrowth", "NewFeature"}
 LONG_DAYS = 24  # from which on every baseline that needs two weeks expects something
 ZONE = "Europe/Berlin"
 
