@@ -185,6 +185,8 @@ def scan(
     if tables:
         who = heard.who.reindex(found["time"]).set_index(found.index)
         of, channel = found.pop("of").astype(object), found.pop("channel")
+        dollars = ["value_usd", "expected_usd", "peak_usd"]
+        found.loc[channel == "user_rise", dollars] = float("nan")  # a ratio has none to tell
         found["top_user"] = who["top_user"]
         for name in ("new_user", "user_rise"):
             found["top_user"] = found["top_user"].where(channel != name, who[name])

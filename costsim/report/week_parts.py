@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from costsim import spend
 from costsim.detect import Findings, Incidents, Suite, group_incidents, load_suite
@@ -22,9 +22,6 @@ from costsim.show.shown_table import Table
 from costsim.show.text import NO_TEX
 from costsim.spend.week import Period, iso_week, last_week
 from costsim.spend.week import period as period_of
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,8 @@ class BinnedSpend:
     def divided(self, scale: Floats) -> BinnedSpend:
         """Dollars and calls of each bin over a scale, shape (bins,).
 
-        The price of a call stays, and what the incident costs.
+        The price of a call stays, and what the incident costs. A user's rise is divided as if the
+        days before had none of it.
         """
         each = {
             name: values if name == "unit_cost" else values / _along(scale, values)

@@ -14,8 +14,8 @@ RISE_DAYS = 7
 """Days before today that a user's mean day is taken of."""
 RISE_USD = 10.0
 """Dollars from which on a user's day counts."""
-_CENT = 0.01
-"""The mean of a user without any spend: the ratio stays a number."""
+CENT = 0.01
+"""The least that a mean day counts as: of one without any spend the ratio stays a number."""
 
 
 def user_rise(usd: Any, day: Any) -> tuple[Floats, NDArray[np.int64]]:
@@ -80,7 +80,7 @@ def risen(usd: Floats, before: Floats, so_far: Any = 0.0) -> tuple[Floats, Any, 
     nobody = np.zeros(len(usd), np.int64)
     if not usd.shape[1] or not len(before):
         return np.full(len(usd), 0.0 if len(before) else np.nan), nobody, today[-1]
-    mean = np.maximum(before.mean(axis=0), _CENT)
+    mean = np.maximum(before.mean(axis=0), CENT)
     rise = np.where((usd > 0) & (today >= RISE_USD), today / mean, 0.0)
     who = rise.argmax(axis=1)
     return rise[np.arange(len(usd)), who], who, today[-1]

@@ -74,6 +74,8 @@ def test_a_small_user_who_rises_is_heard_beside_dear_ones_and_named():
     # $10 and more than $9 come with the eighth hour of the tenth day
     assert first["time"] == pd.Timestamp("2024-06-12 07:00", tz=ZONE)
     assert first["top_user"] == "small"
+    assert first["statistic"] == pytest.approx(10 / 3)
+    assert np.isnan(first["value_usd"])  # a ratio is no dollars
 
 
 def test_nobody_rises_where_no_day_counts():

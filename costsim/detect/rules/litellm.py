@@ -13,10 +13,7 @@ from costsim.detect.hours import FloatArray
 from costsim.detect.series_detector import checked_channel
 from costsim.detect.stepped import Judged, SteppedDetector
 from costsim.errors import SettingError
-from costsim.spend.user_rise import RISE_DAYS, RISE_USD
-
-# The mean of a series without any spend: the ratio stays a number.
-_CENT = 0.01
+from costsim.spend.user_rise import CENT, RISE_DAYS, RISE_USD
 
 
 @dataclass(frozen=True)
@@ -151,7 +148,7 @@ class _DayState:
         seen = np.where(np.isnan(self._today), 0.0, self._today) + np.where(unknown, 0.0, values)
         self._today = np.where(unknown & np.isnan(self._today), np.nan, seen)
         mean = self._mean()
-        ratio = self._today / np.maximum(mean, _CENT)
+        ratio = self._today / np.maximum(mean, CENT)
         enough = (self._today >= self._least) | np.isnan(ratio)
         return mean / (24.0 * self._width.rate), np.where(enough, ratio, 0.0)
 
